@@ -1,0 +1,43 @@
+"""Native executors: `concurrent.futures` in C++, a fraction of its cost a task.
+
+Change one import::
+
+    from treadle import ThreadPoolExecutor
+"""
+
+from __future__ import annotations
+
+from treadle import compat
+
+compat.refuse_sub_interpreters()
+
+try:
+    from treadle._core import Future
+except ModuleNotFoundError as error:
+    if error.name == "treadle._core":
+        msg = (
+            "treadle's extension module is not built for this Python: "
+            "install the package with 'pip install treadle' or 'pip install .'"
+        )
+        raise ImportError(msg) from error
+    raise
+from treadle.errors import BrokenThreadPool
+from treadle.executors.thread import ThreadPoolExecutor
+from treadle.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, as_completed, wait
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "BrokenThreadPool",
+    "Future",
+    "ThreadPoolExecutor",
+    "as_completed",
+    "wait",
+]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

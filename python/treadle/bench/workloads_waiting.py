@@ -1,0 +1,191 @@
+"""Waiting: one task at a time, many at once, and with a busy neighbour."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from _thread import allocate_lock
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import treadle
+from treadle.bench import rivals
+from treadle.bench.callables import count_up, nothing
+from treadle.bench.rivals import Pool
+from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, workload
+
+
+class PingPong:
+    """Two raw locks and a thread: the least that handing a call over and back can cost."""
+
+    def __init__(self) -> None:
+        self._asked = allocate_lock()
+        self._answered = allocate_lock()
+        self._asked.acquire()
+        self._answered.acquire()
+        self._value: int | None = None
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asked, answered = self._asked, self._answered
+        while True:
+            asked.acquire()
+            value = self._value
+            if value is None:
+                return
+            self._value = nothing(value)
+            answered.release()
+
+    def run(self, tasks: int) -> None:
+        """Hand over ``tasks`` calls, each after the answer to the last."""
+        asked, answered = self._asked, self._answered
+        for number in range(tasks):
+            self._value = number
+            asked.release()
+            answered.acquire()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._value = None
+        self._asked.release()
+        self._thread.join()
+
+
+def one_at_a_time(pool: Pool, tasks: int) -> None:
+    """Submit a task only when the last one's result is there."""
+    for number in range(tasks):
+        pool.submit(nothing, number).result()
+
+
+@workload("round trip: submit, then result", workers=1, tasks=2000, quick_tasks=600)
+def round_trip(lab: Lab) -> Rounds:
+    """What does one task cost when its submitter waits for it before the next?
+
+    Two hand-overs between threads are the floor: raw locks show what this machine needs for them.
+    """
+    tasks = lab.tasks
+    rounds = {
+        name: lab.timed(lambda pool=pool: one_at_a_time(pool, tasks))
+        for name, pool in rivals.both_pools(lab).items()
+    }
+    ping_pong = PingPong()
+    lab.stack.callback(ping_pong.close)
+    rounds["two raw locks"] = lab.timed(lambda: ping_pong.run(tasks))
+    return rounds
+
+
+def _percentile(figures: list[float], percent: float) -> float:
+    ordered = sorted(figures)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+@contextmanager
+def _busy_neighbour() -> Iterator[None]:
+    started, stop = threading.Event(), threading.Event()
+
+    def burn() -> None:
+        started.set()
+        while not stop.is_set():
+            count_up()
+
+    thread = threading.Thread(target=burn)
+    thread.start()
+    started.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@workload(
+    "round trip beside a busy thread, p99", workers=1, tasks=100, quick_tasks=50, pairs=(3, 1),
+    warm_up=False,
+)  # fmt: skip
+def round_trip_busy(lab: Lab) -> Rounds:
+    """How long does the slowest round trip in a hundred take while another thread computes?
+
+    With a GIL this is its switch interval, once or twice, whoever the pool is.
+    """
+
+    def slowest(pool: Pool) -> Round:
+        def one_round() -> float:
+            trips: list[float] = []
+            with _busy_neighbour():
+                for number in range(lab.tasks):
+                    start = perf_counter()
+                    pool.submit(nothing, number).result()
+                    trips.append(perf_counter() - start)
+            return _percentile(trips, 99)
+
+        return one_round
+
+    return {name: slowest(pool) for name, pool in rivals.both_pools(lab).items()}
+
+
+Futures = list[concurrent.futures.Future[int]]
+
+
+def _collecting(
+    lab: Lab, pool: Pool, collect: Callable[[Futures], Iterable[Any]]
+) -> Round:
+    """A round of the whole job: submit all, then collect all."""
+
+    def job() -> None:
+        futures = [pool.submit(nothing, number) for number in range(lab.tasks)]
+        for future in collect(futures):
+            future.result()
+
+    return lab.timed(job)
+
+
+def _all_done(futures: Futures) -> Iterable[concurrent.futures.Future[int]]:
+    return concurrent.futures.wait(futures).done
+
+
+def _all_done_native(futures: Futures) -> Iterable[concurrent.futures.Future[int]]:
+    return treadle.wait(futures).done
+
+
+@workload("standard as_completed over {tasks}", workers=2, tasks=5000, quick_tasks=2000)
+def stdlib_as_completed(lab: Lab) -> Rounds:
+    """What does a task cost when `concurrent.futures.as_completed` collects it, unchanged code?
+
+    The whole job is timed, from the first `submit` to the last result.
+    """
+    return {
+        name: _collecting(lab, pool, concurrent.futures.as_completed)
+        for name, pool in rivals.both_pools(lab).items()
+    }
+
+
+@workload("standard wait over {tasks}", workers=2, tasks=5000, quick_tasks=2000)
+def stdlib_wait(lab: Lab) -> Rounds:
+    """What does a task cost when `concurrent.futures.wait` waits for all, unchanged code?"""
+    return {
+        name: _collecting(lab, pool, _all_done)
+        for name, pool in rivals.both_pools(lab).items()
+    }
+
+
+@workload("treadle.as_completed over {tasks}", workers=2, tasks=5000, quick_tasks=2000)
+def treadle_as_completed(lab: Lab) -> Rounds:
+    """What does a task cost when each library's own `as_completed` collects it?"""
+    pools = rivals.both_pools(lab)
+    return {
+        TREADLE: _collecting(lab, pools[TREADLE], treadle.as_completed),
+        STDLIB: _collecting(lab, pools[STDLIB], concurrent.futures.as_completed),
+    }
+
+
+@workload("treadle.wait over {tasks}", workers=2, tasks=5000, quick_tasks=2000)
+def treadle_wait(lab: Lab) -> Rounds:
+    """What does a task cost when each library's own `wait` waits for all?"""
+    pools = rivals.both_pools(lab)
+    return {
+        TREADLE: _collecting(lab, pools[TREADLE], _all_done_native),
+        STDLIB: _collecting(lab, pools[STDLIB], _all_done),
+    }

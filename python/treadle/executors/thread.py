@@ -1,0 +1,314 @@
+"""ThreadPoolExecutor: the standard one's interface and behaviour on a native pool."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import ref
+
+from treadle import compat
+from treadle._core import Executor
+from treadle.errors import BrokenThreadPool
+from treadle.executors import _standard_submit
+from treadle.executors._work_queue import WorkQueueView
+from treadle.executors._worker_thread import WorkerThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from treadle._core import Future, Worker
+
+T = TypeVar("T")
+
+__all__ = ["ThreadPoolExecutor"]
+
+
+class ThreadPoolExecutor(Executor):
+    """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
+
+    Args:
+        max_workers: The most threads that run calls; None for the standard library's default, a few
+            more than there are processors.
+
+        thread_name_prefix: What the threads' names begin with.
+
+        initializer: A callable that each worker calls first; when it raises, the pool is broken.
+
+        initargs: The initializer's arguments.
+
+        propagate_context: Whether calls see the context variables of their submitter.
+
+    Raises:
+        ValueError: `max_workers` is not positive.
+
+        TypeError: `initializer` is not callable.
+
+    Example::
+
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            print(pool.submit(pow, 323, 1235).result())
+    """
+
+    # Distinguishes the thread names of pools without a prefix, as the standard class does.
+    _counter: ClassVar[Callable[[], int]] = itertools.count().__next__
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        propagate_context: bool = True,
+    ) -> None:
+        if max_workers is None:
+            max_workers = compat.default_max_workers()
+        if max_workers <= 0:
+            msg = "max_workers must be greater than 0"
+            raise ValueError(msg)
+        if initializer is not None and not callable(initializer):
+            msg = "initializer must be a callable"
+            raise TypeError(msg)
+        self._max_workers = max_workers
+        self._threads: set[threading.Thread] = set()
+        self._broken: str | bool = False
+        self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
+        self._initializer = initializer
+        self._initargs = initargs
+        self._open(max_workers, propagate_context)
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Call `fn` with the items of the iterables; give the results in order.
+
+        Args:
+            fn: A callable that takes one item of each iterable.
+
+            *iterables: What to call it with; the shortest one ends the calls.
+
+            timeout: Seconds from now until the last result must be there; None for ever.
+
+            chunksize: For other executors; threads do not need it.
+
+            buffersize: How many calls may be ahead of the reader; None collects all items now.
+
+        Returns:
+            An iterator; when it is closed, calls that have not started are cancelled.
+
+        Raises:
+            TimeoutError: From the iterator, when the time is up.
+
+            Exception: From the iterator, whatever a call has raised, in its place.
+
+        Example::
+
+            for size in pool.map(os.path.getsize, paths):
+                print(size)
+        """
+        return self._results(fn, iterables, timeout, buffersize, True)
+
+    def map_unordered(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Call `fn` with the items of the iterables; give the results as they come.
+
+        The arguments, the iterator and the errors are those of `map`.
+
+        Example::
+
+            for page in pool.map_unordered(fetch, urls):
+                print(len(page))
+        """
+        return self._results(fn, iterables, timeout, buffersize, False)
+
+    def _results(
+        self,
+        fn: Callable[..., T],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        buffersize: int | None,
+        ordered: bool,
+    ) -> Iterator[T]:
+        if buffersize is not None and not isinstance(buffersize, int):
+            msg = "buffersize must be an integer or None"
+            raise TypeError(msg)
+        if buffersize is not None and buffersize < 1:
+            msg = "buffersize must be None or > 0"
+            raise ValueError(msg)
+        if timeout is not None:
+            # A wrong type gets the standard library's error.
+            end_time = timeout + time.monotonic()
+        else:
+            end_time = None
+        if buffersize is None and self._has_own_submit():
+            return self._map(fn, iterables, timeout, ordered)
+        calls = zip(*iterables)
+        futures = deque(
+            self.submit(fn, *args) for args in itertools.islice(calls, buffersize)
+        )
+        produce = _in_order if ordered else _as_they_come
+        return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; those that are queued still run.
+
+        Args:
+            wait: Whether to wait until all calls have ended and the threads with them.
+
+            cancel_futures: Whether to cancel the calls that have not started.
+
+        Raises:
+            RuntimeError: A worker of this pool waits for itself.
+
+        Example::
+
+            pool.shutdown(wait=False, cancel_futures=True)
+        """
+        self._close()
+        if cancel_futures:
+            for thread in tuple(self._threads):
+                thread._started.wait()  # type: ignore[attr-defined]  # it has a call to take
+            self._cancel_queued()
+        if wait:
+            for thread in tuple(self._threads):
+                thread.join()
+
+    # ---- what the native half calls
+
+    def _start_worker(self, worker: Worker) -> WorkerThread:
+        thread = WorkerThread(worker, f"{self._thread_name_prefix}_{worker.next_number}")
+        # Known before it runs, so that nobody who shuts down in between misses it.
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except BaseException:
+            if not thread._started.is_set():
+                self._threads.discard(thread)
+            raise
+        return thread
+
+    def _initializer_failed(self) -> None:
+        self._broken = "A thread initializer failed, the thread pool is not usable anymore"
+        self._break(BrokenThreadPool(self._broken))
+
+    # ---- what the standard library's executor has, for its users
+
+    def _submit_by_standard(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        return _standard_submit.submit(self, fn, *args, **kwargs)  # type: ignore[return-value]
+
+    def _accept_item(self, item: Any) -> None:
+        _standard_submit.accept(self, item)
+
+    def _adjust_thread_count(self) -> None:
+        """The native pool has done it when the item was put."""
+
+    @staticmethod
+    def _resolve_work_item_task(
+        fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        return fn, args, kwargs
+
+    @property
+    def _work_queue(self) -> WorkQueueView:
+        return WorkQueueView(self)
+
+    @property
+    def _idle_semaphore(self) -> threading.Semaphore:
+        """A semaphore that counts the workers that are idle right now; taking it changes nothing."""
+        return threading.Semaphore(self._idle_workers())
+
+    @property
+    def _shutdown_lock(self) -> threading.Lock:
+        """A lock of its own for each executor; the native pool needs none."""
+        lock: threading.Lock = self.__dict__.setdefault("_lock", threading.Lock())
+        return lock
+
+
+def _next_call(
+    executor: ref[ThreadPoolExecutor],
+    fn: Callable[..., T],
+    calls: Iterator[tuple[Any, ...]] | None,
+    futures: deque[Future[T]],
+) -> None:
+    """Submit one more call, as long as there are some and somebody still has the executor."""
+    if calls is None or (pool := executor()) is None:
+        return
+    args = next(calls, None)
+    if args is not None:
+        futures.append(pool.submit(fn, *args))
+
+
+def _take(future: list[Future[T]], end_time: float | None) -> T:
+    """The result of the one future in the list, which is taken out and cancelled in the end."""
+    taken = future.pop()
+    try:
+        return taken.result(None if end_time is None else end_time - time.monotonic())
+    finally:
+        taken.cancel()
+        del taken  # the exception's traceback would keep it, and it keeps the exception
+
+
+def _in_order(
+    executor: ref[ThreadPoolExecutor],
+    fn: Callable[..., T],
+    calls: Iterator[tuple[Any, ...]] | None,
+    futures: deque[Future[T]],
+    end_time: float | None,
+) -> Iterator[T]:
+    try:
+        while futures:
+            _next_call(executor, fn, calls, futures)
+            yield _take([futures.popleft()], end_time)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _as_they_come(
+    executor: ref[ThreadPoolExecutor],
+    fn: Callable[..., T],
+    calls: Iterator[tuple[Any, ...]] | None,
+    futures: deque[Future[T]],
+    end_time: float | None,
+) -> Iterator[T]:
+    done: deque[Future[T]] = deque()
+    try:
+        while futures:
+            _wait_for_one(futures, done, end_time)
+            while done:
+                _next_call(executor, fn, calls, futures)
+                yield _take([done.popleft()], end_time)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _wait_for_one(
+    futures: deque[Future[T]], done: deque[Future[T]], end_time: float | None
+) -> None:
+    """Move the futures that have completed, one at least, from one deque to the other."""
+    from treadle.futures import FIRST_COMPLETED, wait
+
+    timeout = None if end_time is None else end_time - time.monotonic()
+    completed = wait(futures, timeout, FIRST_COMPLETED).done
+    if not completed:
+        raise TimeoutError
+    waiting = [future for future in futures if future not in completed]
+    futures.clear()
+    futures.extend(waiting)
+    done.extend(completed)  # type: ignore[arg-type]

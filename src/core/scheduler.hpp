@@ -1,0 +1,162 @@
+// Who runs what: a queue of tasks, the workers that take from it, and when a worker is woken,
+// added or let go.
+//
+// A host embeds the scheduler and supplies what it cannot know (`work` below): how to run a task,
+// how to make its outcome visible, and how to enter and leave the state in which tasks may run
+// (for Python: attach to the interpreter, detach from it; for native code: nothing).
+//
+// Thread safety: every method, from any thread, unless it says otherwise.
+// Invariants:
+//  1. A task leaves the queue exactly once.  A push that races with `close` is either refused or
+//     its task is taken by a worker: both happen under the mutex, and a worker exits only when it
+//     finds, under the mutex, the queue empty and the scheduler closed.
+//  2. One searcher: once the pool has its threads, at most one worker is awake without a task.
+//     Whoever wakes a worker counts it as searching; it stops searching when it has entered *and*
+//     has taken a task, and if it leaves more behind, it wakes the next.  So where only one
+//     thread can be entered at a time, at most one worker waits for that, and the running worker
+//     drains the queue undisturbed; and a task that leaves the interpreter (I/O) makes room for
+//     the searcher, which takes the next task and calls its own successor.
+//  3. No lost wake-up: a push finds a searcher, who will look at the queue under the mutex after
+//     the push, or an idle worker, whom it calls, or every worker busy: each of them looks again.
+//  4. Growth: a push asks for a thread when more tasks wait than workers are free (idle or
+//     searching) and there are fewer threads than allowed.  A worker is free from before its last
+//     outcome becomes visible: whoever sees that outcome, and pushes, reuses the worker.
+//  5. Nothing under the mutex calls the host or allocates; only `close` wakes threads there.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/fifo_queue.hpp"
+#include "core/mutex.hpp"
+#include "core/parking_spot.hpp"
+#include "core/worker.hpp"
+
+namespace treadle {
+
+// Why a scheduler takes no more tasks; a later reason in this list replaces an earlier one.
+enum class Closed : std::uint8_t { kNo, kExit, kShutdown, kBroken };
+
+class Scheduler {
+ public:
+  explicit Scheduler(std::size_t max_workers) : max_workers_(max_workers) {}
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // What the caller of a push must do next, with no lock held.
+  struct Pushed {
+    Closed refused = Closed::kNo;  // not kNo: the task was not taken
+    Worker* wake = nullptr;        // call this worker
+    bool grow = false;             // start one thread that calls `work`, else `cancel_growth()`
+  };
+  [[nodiscard]] Pushed push(Task& task) TREADLE_EXCLUDES(mutex_);
+  // All of `tasks` or, when refused, none.  May ask for growth: call `grow_more` for further ones.
+  [[nodiscard]] Pushed push_all(FifoQueue& tasks) TREADLE_EXCLUDES(mutex_);
+  // True when one more thread is wanted (invariant 4); it is then counted already.
+  [[nodiscard]] bool grow_more() TREADLE_EXCLUDES(mutex_);
+  // The thread that was asked for could not be started.  Returns a worker to call, or null.
+  Worker* cancel_growth() TREADLE_EXCLUDES(mutex_);
+
+  // A worker's life, on its own thread, entered.  `self` counts as searching on arrival.
+  //   bool host.run(Task&)  runs it; true when announcing its outcome runs no user code;
+  //   const ParkingWord* host.announce(Task&)  makes the outcome visible and lets the task go;
+  //                         returns the word on which threads wait for it, or null;
+  //   host.leave(), host.enter()  around sleeping.
+  template <class Host>
+  void work(Worker& self, Host& host);
+
+  // For a worker that waits inside a task: the oldest task to run meanwhile, or null.
+  Task* try_take() TREADLE_EXCLUDES(mutex_);
+  // A worker is about to block inside a task, beyond what helping can mend: the pool may grow by
+  // one until `end_block`.  True: start a thread, as after a push.
+  [[nodiscard]] bool begin_block() TREADLE_EXCLUDES(mutex_);
+  // Returns a worker to call (one too many now, it will leave), or null.
+  [[nodiscard]] Worker* end_block() TREADLE_EXCLUDES(mutex_);
+
+  // Refuses tasks from now on.  What is queued still runs.
+  void close(Closed reason) TREADLE_EXCLUDES(mutex_);
+  // Empties the queue; the tasks are the caller's.
+  FifoQueue drain() TREADLE_EXCLUDES(mutex_);
+  // Takes back the oldest task that `wanted(task)` accepts, or null.  Walks the queue.
+  template <class Wanted>
+  Task* withdraw(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.remove_first(wanted);
+  }
+
+  struct Counts {
+    std::size_t threads, idle, searching, queued;
+  };
+  Counts counts() TREADLE_EXCLUDES(mutex_);
+  std::size_t max_workers() TREADLE_EXCLUDES(mutex_);
+  Closed closed() TREADLE_EXCLUDES(mutex_);
+
+  // Around a fork, so that the child's copy is consistent.
+  void lock_for_fork() TREADLE_ACQUIRE(mutex_) { mutex_.lock(); }
+  void unlock_after_fork() TREADLE_RELEASE(mutex_) { mutex_.unlock(); }
+  // In the child, first a fresh mutex; then no threads and an empty queue: what was queued is the
+  // caller's.
+  void reset_mutex_in_child() { mutex_.reset_after_fork(); }
+  FifoQueue restart_in_child() TREADLE_EXCLUDES(mutex_);
+  // In the child: `self` is the one worker whose thread exists; it leaves after its task.
+  static void orphan(Worker& self) { self.orphaned_ = true; }
+
+ private:
+  struct Taken {
+    Task* task = nullptr;
+    Worker* wake = nullptr;  // call this worker
+    bool leave = false;      // the thread is to end
+  };
+  Taken take(Worker& self) TREADLE_EXCLUDES(mutex_);
+  static void sleep(const Worker& self);
+
+  bool wants_thread_locked() const TREADLE_REQUIRES(mutex_);
+  void count_growth_locked() TREADLE_REQUIRES(mutex_);
+  Worker* call_idle_locked() TREADLE_REQUIRES(mutex_);
+
+  Mutex mutex_;
+  FifoQueue queue_ TREADLE_GUARDED_BY(mutex_);
+  Worker* idle_top_ TREADLE_GUARDED_BY(mutex_) = nullptr;  // a stack: the warmest on top
+  std::size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t searching_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t threads_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t max_workers_ TREADLE_GUARDED_BY(mutex_);
+  Closed closed_ TREADLE_GUARDED_BY(mutex_) = Closed::kNo;
+};
+
+template <class Host>
+void Scheduler::work(Worker& self, Host& host) {
+  for (;;) {
+    // Threads that wait for the last outcome before this worker sleeps.  They are woken after
+    // `leave`: woken earlier, they would find the interpreter taken and sleep a second time.
+    const ParkingWord* waiting = nullptr;
+    Taken next = take(self);
+    while (next.task != nullptr) {
+      if (next.wake != nullptr) next.wake->call();
+      Task& task = *next.task;
+      if (host.run(task)) {
+        next = take(self);  // before the outcome is visible: invariant 4
+        waiting = host.announce(task);
+      } else {
+        // User code runs now, which may wait for a task that this worker must not hold back.
+        waiting = host.announce(task);
+        if (waiting != nullptr) unpark_all(waiting);
+        waiting = nullptr;
+        next = take(self);
+      }
+      if (waiting != nullptr && next.task != nullptr) unpark_all(waiting);
+    }
+    if (next.leave) {
+      if (waiting != nullptr) unpark_all(waiting);
+      return;
+    }
+    host.leave();
+    if (waiting != nullptr) unpark_all(waiting);
+    sleep(self);
+    host.enter();
+  }
+}
+
+}  // namespace treadle

@@ -1,0 +1,36 @@
+// Reading the arguments of METH_FASTCALL | METH_KEYWORDS functions, with Python's own error texts.
+#pragma once
+
+#include <string_view>
+
+#include "python/python_api.hpp"
+
+namespace treadle::python {
+
+// Reads one optional argument that may come by position or as `keyword`; `value` keeps its
+// default when it is absent.  False with TypeError set.
+inline bool read_optional(const char* function, const char* keyword, PyObject* const* arguments,
+                          Py_ssize_t positional, PyObject* keyword_names, PyObject*& value) {
+  if (positional > 1) {
+    PyErr_Format(PyExc_TypeError, "%s() takes from 1 to 2 positional arguments but %zd were given",
+                 function, positional + 1);
+    return false;
+  }
+  if (positional == 1) value = arguments[0];
+  const Py_ssize_t keywords = keyword_names == nullptr ? 0 : PyTuple_GET_SIZE(keyword_names);
+  for (Py_ssize_t i = 0; i < keywords; ++i) {
+    PyObject* name = PyTuple_GET_ITEM(keyword_names, i);
+    if (PyUnicode_CompareWithASCIIString(name, keyword) != 0) {
+      PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", function, name);
+      return false;
+    }
+    if (positional == 1) {
+      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function, keyword);
+      return false;
+    }
+    value = arguments[positional + i];
+  }
+  return true;
+}
+
+}  // namespace treadle::python

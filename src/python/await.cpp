@@ -1,0 +1,181 @@
+// The iterator behind `await future`, on asyncio and on loops with its interface.
+//
+// A future that is done answers at once, without a turn of the loop.  Otherwise the first step
+// makes a future of the running loop, attaches it as a Delivery, and from then on delegates to
+// that future's own iterator: the loop sees nothing but its own kind.
+//
+// Thread safety: belongs to one coroutine.
+// Invariant: an asyncio.CancelledError that is thrown in cancels the treadle future, which does
+// nothing when it is done; so a cancelled awaiter takes its queued call along.
+
+#include "python/await.hpp"
+
+#include <memory>
+
+#include "python/future.hpp"
+#include "python/loop_bridge.hpp"
+#include "python/stdlib.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+struct Awaiter {
+  PyObject_HEAD
+  PyObject* future;
+  PyObject* delegate;  // the loop's future's iterator, once there is one
+};
+
+PyTypeObject* awaiter_type = nullptr;
+
+Awaiter& awaiter_of(PyObject* self) { return *reinterpret_cast<Awaiter*>(self); }
+
+// The outcome of a future that is done; a new reference, or null with its exception set.
+PyObject* outcome(PyObject* self) {
+  Future& future = Future::of(self);
+  if (is_cancelled(future.state())) {
+    if (stdlib.load_asyncio()) PyErr_SetNone(stdlib.asyncio_cancelled_error);
+    return nullptr;
+  }
+  const Ref exception = Ref::steal(future.exception_or_null());
+  if (!exception) return future.result_or_none();
+  raise_object(exception.get());
+  return nullptr;
+}
+
+// Attaches a future of the running loop.  False with an error set.
+bool delegate_to_loop(Awaiter& awaiter) {
+  if (!stdlib.load_asyncio()) return false;
+  const Ref loop = Ref::steal(PyObject_CallNoArgs(stdlib.get_running_loop));
+  const Ref queue = loop ? Ref::steal(queue_of_loop(loop.get())) : Ref();
+  const Ref destination =
+      queue ? Ref::steal(PyObject_CallMethodNoArgs(loop.get(), names.create_future)) : Ref();
+  Ref iterator = destination ? Ref::steal(PyObject_GetIter(destination.get())) : Ref();
+  if (!iterator) return false;
+  auto delivery = std::make_unique<Delivery>();
+  delivery->queue = Ref::borrow(queue.get());
+  delivery->destination = Ref::borrow(destination.get());
+  // When it fails to attach, the future is done: the caller looks again.
+  if (Future::of(awaiter.future).attach_delivery(delivery.get())) {
+    (void)delivery.release();
+    awaiter.delegate = iterator.release();
+  }
+  return true;
+}
+
+PySendResult send(PyObject* self, PyObject* value, PyObject** result) {
+  Awaiter& awaiter = awaiter_of(self);
+  if (awaiter.delegate == nullptr) {
+    if (!Future::of(awaiter.future).done() && !delegate_to_loop(awaiter)) return PYGEN_ERROR;
+    if (awaiter.delegate == nullptr) {
+      *result = outcome(awaiter.future);
+      return *result != nullptr ? PYGEN_RETURN : PYGEN_ERROR;
+    }
+  }
+  return PyIter_Send(awaiter.delegate, value, result);
+}
+
+PyObject* step(PyObject* self, PyObject* value) {
+  PyObject* result = nullptr;
+  switch (send(self, value, &result)) {
+    case PYGEN_NEXT:
+      return result;
+    case PYGEN_ERROR:
+      return nullptr;
+    case PYGEN_RETURN:
+      break;
+  }
+  const Ref value_of_stop = Ref::steal(result);
+  // Wrapped by hand: a tuple or an exception as the value would be taken for constructor
+  // arguments.
+  const Ref stop = Ref::steal(PyObject_CallOneArg(PyExc_StopIteration, value_of_stop.get()));
+  if (stop) PyErr_SetObject(PyExc_StopIteration, stop.get());
+  return nullptr;
+}
+
+PyObject* next(PyObject* self) { return step(self, Py_None); }
+
+PyObject* throw_in(PyObject* self, PyObject* args) {
+  Awaiter& awaiter = awaiter_of(self);
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  if (PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback) == 0) return nullptr;
+  if (!stdlib.load_asyncio()) return nullptr;
+  PyObject* kind = PyExceptionInstance_Check(type) ? reinterpret_cast<PyObject*>(Py_TYPE(type)) : type;
+  if (PyErr_GivenExceptionMatches(kind, stdlib.asyncio_cancelled_error) != 0 &&
+      Future::of(awaiter.future).cancel() < 0) {
+    return nullptr;
+  }
+  if (awaiter.delegate != nullptr) {
+    const Ref method = Ref::steal(PyObject_GetAttrString(awaiter.delegate, "throw"));
+    return method ? PyObject_Call(method.get(), args, nullptr) : nullptr;
+  }
+  if (PyExceptionInstance_Check(type)) {
+    raise_object(type);
+  } else {
+    PyErr_SetObject(type, value != nullptr ? value : Py_None);
+  }
+  return nullptr;
+}
+
+PyObject* close(PyObject* self, PyObject*) {
+  Awaiter& awaiter = awaiter_of(self);
+  if (awaiter.delegate == nullptr) Py_RETURN_NONE;
+  const Ref delegate = Ref::steal(std::exchange(awaiter.delegate, nullptr));
+  return PyObject_CallMethod(delegate.get(), "close", nullptr);
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(awaiter_of(self).future);
+  Py_VISIT(awaiter_of(self).delegate);
+  return 0;
+}
+
+int clear(PyObject* self) {
+  Py_CLEAR(awaiter_of(self).future);
+  Py_CLEAR(awaiter_of(self).delegate);
+  return 0;
+}
+
+void deallocate(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  clear(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+}  // namespace
+
+PyObject* await_future(PyObject* future) {
+  PyObject* self = awaiter_type->tp_alloc(awaiter_type, 0);
+  if (self != nullptr) awaiter_of(self).future = Py_NewRef(future);
+  return self;
+}
+
+bool make_await_type(PyObject* module) {
+  static PyMethodDef methods[] = {{"send", step, METH_O, nullptr},
+                                  {"throw", throw_in, METH_VARARGS, nullptr},
+                                  {"close", close, METH_NOARGS, nullptr},
+                                  {}};
+  static PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("What `await future` runs.")},
+      {Py_tp_iter, function_slot(&PyObject_SelfIter)},
+      {Py_tp_iternext, function_slot(&next)},
+      {Py_am_send, function_slot(&send)},
+      {Py_am_await, function_slot(&PyObject_SelfIter)},
+      {Py_tp_methods, methods},
+      {Py_tp_traverse, function_slot(&traverse)},
+      {Py_tp_clear, function_slot(&clear)},
+      {Py_tp_dealloc, function_slot(&deallocate)},
+      {0, nullptr}};
+  static PyType_Spec spec{
+      "treadle._core.FutureAwaiter", sizeof(Awaiter), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  awaiter_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  return awaiter_type != nullptr &&
+         PyModule_AddObjectRef(module, "FutureAwaiter",
+                               reinterpret_cast<PyObject*>(awaiter_type)) == 0;
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,74 @@
+// Context variables: a task sees those of its submitter, and keeps its changes to itself.
+//
+// An empty context costs a pointer comparison: nothing is captured at submission, and the worker
+// calls the task in its own context, which it replaces only after a task has left something there.
+// A context that is not empty is copied at submission (one small object, the variables are
+// shared) and entered around the call.  What a worker's initializer has set stays visible to all
+// tasks, below what the submitter has set.
+#pragma once
+
+#include "python/python_api.hpp"
+
+namespace treadle::python {
+
+// The calling thread's context, or null when it holds no variable.
+inline PyObject* current_context() {
+  // There is no public way to look at it without copying; the field is in CPython's public struct
+  // from 3.7 to 3.15.
+  PyObject* context = PyThreadState_Get()->context;
+  return context != nullptr && PyObject_Size(context) != 0 ? context : nullptr;
+}
+
+// A copy for a task to run in; none when there is nothing to copy.  `failed` with an error set.
+inline Ref capture_context(bool& failed) {
+  if (current_context() == nullptr) return {};
+  Ref copy = Ref::steal(PyContext_CopyCurrent());
+  failed = !copy;
+  return copy;
+}
+
+// The contexts in which one worker's tasks run.  Used by that worker's thread only.
+class WorkerContexts {
+ public:
+  // After the initializer: what it has set becomes the base of every task's context.  False with
+  // an error set.
+  [[nodiscard]] bool begin();
+  void end();
+
+  // Makes a call (`invoke()` gives a new reference, or null with an error set) in the context of a
+  // task that was submitted with `context` (null: an empty one).  `nested`: inside another task.
+  template <class Invoke>
+  [[nodiscard]] PyObject* run(Invoke invoke, PyObject* context, bool nested);
+
+ private:
+  // The context to enter around a task's call; none: call it in the thread's own.
+  [[nodiscard]] Ref to_enter(PyObject* context, bool nested, bool& failed);
+  [[nodiscard]] Ref on_top_of_base(PyObject* context);
+  [[nodiscard]] bool start_afresh();
+
+  Ref base_;     // null: the initializer has set nothing
+  Ref scratch_;  // entered in place of a context that a task has changed
+};
+
+template <class Invoke>
+PyObject* WorkerContexts::run(Invoke invoke, PyObject* context, bool nested) {
+  if (context == nullptr && !base_ && !nested) {
+    PyObject* result = invoke();
+    if (current_context() != nullptr) {  // the next task must not see this one's changes
+      const SavedError saved;
+      if (!start_afresh()) PyErr_WriteUnraisable(nullptr);
+    }
+    return result;
+  }
+  bool failed = false;
+  const Ref entered = to_enter(context, nested, failed);
+  if (failed) return nullptr;
+  if (!entered) return invoke();
+  if (PyContext_Enter(entered.get()) < 0) return nullptr;
+  PyObject* result = invoke();
+  const SavedError saved;
+  if (PyContext_Exit(entered.get()) < 0) PyErr_WriteUnraisable(entered.get());
+  return result;
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,180 @@
+// treadle.Future: a concurrent.futures.Future that is also the task that computes it.
+//
+// One allocation holds the Python object, the queue link, the call and later its outcome.  What
+// few futures have (callbacks, standard waiters, a `_condition`, groups, event loops) lies in
+// `Attachments`, made when first asked for.
+//
+// Thread safety: any attached thread; see the invariants.
+// Invariants:
+//  1. `word_` holds the state, and kAwaited while threads may sleep on it (in `result`).  Changes
+//     of state happen under the object lock (gil.hpp, rule 4) and, where a `_condition` exists,
+//     while its lock is held: `transition` is the only way.  Reading it needs no lock.
+//  2. `slots_` hold the stored call while `shape_` says so; when the call was taken out, slot 0 is
+//     the result and slot 1 the exception (null: none).  A final state's store-release pairs with
+//     the load-acquire of `state()`: who sees the state sees the outcome.
+//  3. The final state is reached once; whoever gets there delivers everything that the attachments
+//     promise, exactly once: they are moved out under the same lock.
+//  4. A queue that holds the future owns one reference to it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/parking_spot.hpp"
+#include "core/task.hpp"
+#include "python/call.hpp"
+#include "python/future_condition.hpp"
+#include "python/gil.hpp"
+#include "python/heap_type.hpp"
+
+namespace treadle::python {
+
+class Group;
+struct GroupLink;
+
+enum class State : std::uint32_t {
+  kPending,
+  kRunning,
+  kCancelled,             // nobody was told yet: as the standard library, for futures without pool
+  kCancelledAndNotified,  // `wait` and `as_completed` see it
+  kFinished,
+};
+[[nodiscard]] constexpr bool is_done(State state) { return state >= State::kCancelled; }
+[[nodiscard]] constexpr bool is_cancelled(State state) {
+  return state == State::kCancelled || state == State::kCancelledAndNotified;
+}
+
+// An event loop's future that waits for this one (loop_bridge.hpp).
+struct Delivery {
+  Ref queue;        // the loop's
+  Ref destination;  // the loop's future
+  Ref source;       // this future, once it is done and on its way
+  Delivery* next = nullptr;
+};
+
+struct Attachments {
+  PyObject* callbacks = nullptr;  // a list
+  PyObject* waiters = nullptr;    // a list of objects with add_result and its siblings
+  FutureCondition* condition = nullptr;
+  GroupLink* groups = nullptr;
+  Delivery* deliveries = nullptr;
+};
+
+// Kinds of tasks in a Python pool's queue.
+enum TaskKind : std::uint8_t { kFutureTask, kMapTask, kWorkItemTask };
+
+class Future : public Task {
+ public:
+  Future() : Task(kFutureTask) {}
+
+  [[nodiscard]] static bool make_type(PyObject* module);
+  // A new pending future; null with an error set.
+  [[nodiscard]] static PyObject* make();
+  [[nodiscard]] static bool is_exact(PyObject* object) { return Py_TYPE(object) == type_.type(); }
+  [[nodiscard]] static bool is_instance(PyObject* object) { return type_.is_instance(object); }
+  [[nodiscard]] static Future& of(PyObject* object) { return type_.data(object); }
+  [[nodiscard]] PyObject* object() { return type_.object(*this); }
+
+  [[nodiscard]] State state() const { return state_in(word_.load(std::memory_order_acquire)); }
+  [[nodiscard]] bool done() const { return is_done(state()); }
+  // Ended with an exception.  Must only be called when done.
+  [[nodiscard]] bool failed() const {
+    return state() == State::kFinished && shape_ == CallShape::kEmpty && slots_[1] != nullptr;
+  }
+
+  // ---- for pools (future_state.cpp)
+
+  // Fills a new future with its call; `pool` says whose it is.  False with an error set.
+  [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
+                                PyObject* keyword_names, std::uint32_t pool) {
+    pool_ = pool;
+    return python::store_call(arguments, positional, keyword_names, slots_, shape_, positional_);
+  }
+  void set_context(Ref context) { context_ = context.release(); }
+  [[nodiscard]] Ref take_context() { return Ref::steal(std::exchange(context_, nullptr)); }
+  [[nodiscard]] std::uint32_t pool() const { return pool_; }
+  [[nodiscard]] CallSlots take_slots(CallShape& shape, std::uint8_t& positional);
+  [[nodiscard]] bool describe(CallParts& parts) {
+    return describe_call(slots_, shape_, positional_, parts);
+  }
+
+  // Pending to running: true.  Anything else: false; logs what the standard library logs.
+  [[nodiscard]] bool start();
+  // The same for a worker that runs the future ahead of its turn: the queue's entry is void then.
+  [[nodiscard]] bool start_out_of_turn();
+  // True when announcing would run no user code.
+  [[nodiscard]] bool is_quiet() { return attachments_ == nullptr && Py_REFCNT(object()) > 1; }
+  // Makes a running future's outcome visible, delivers, runs callbacks (errors are logged, all of
+  // them), and returns the word to unpark, or null.
+  const ParkingWord* announce(Ref outcome, bool failed);
+  // The same for a future that a pool will not run: fails it, or cancels it.
+  void fail(PyObject* exception);
+  void cancel_for_pool();
+  // In the child of a fork, for a future whose thread does not exist there: only the state.
+  void abandon_in_child();
+
+  // ---- the Python methods' bodies (future_state.cpp)
+
+  // The outcome of a future that is done and not cancelled; new references.
+  [[nodiscard]] PyObject* result_or_none() {
+    PyObject* result = stored(0);
+    return result != nullptr ? result : Py_NewRef(Py_None);
+  }
+  [[nodiscard]] PyObject* exception_or_null() { return stored(1); }
+
+  // 1: cancelled now or before; 0: running or finished; -1: error set.
+  [[nodiscard]] int cancel(bool log_everything = false);
+  // Steals nothing.  False with InvalidStateError or a callback's BaseException set.
+  [[nodiscard]] bool finish(PyObject* outcome, bool failed, bool log_everything = false);
+  [[nodiscard]] int set_running_or_notify_cancel();
+  [[nodiscard]] bool add_done_callback(PyObject* callback);
+  // Attaches an event loop's future, or returns false (no error) when this one is done.
+  [[nodiscard]] bool attach_delivery(Delivery* delivery);
+  // Attaches a group's link, or returns false when this future is done.
+  [[nodiscard]] bool attach_group(GroupLink* link);
+  void detach_group(GroupLink* link);
+
+  // ---- waiting (future_wait.cpp)
+
+  // True when done; false with TimeoutError or a signal's exception set.
+  [[nodiscard]] bool wait(Deadline deadline);
+  // The same without helping: just sleeps.  kTimedOut sets no error.
+  enum class Slept : std::uint8_t { kDone, kTimedOut, kError };
+  [[nodiscard]] Slept sleep_until_done(Deadline deadline);
+
+ private:
+  friend struct FutureSlots;
+  static constexpr std::uint32_t kStateBits = 7;
+  static constexpr std::uint32_t kAwaited = 8;
+  static State state_in(std::uint32_t word) { return static_cast<State>(word & kStateBits); }
+
+  struct Delivered;  // what a final state owes to others
+
+  template <class Change>
+  [[nodiscard]] bool transition(Delivered& delivered, Change change);
+  void set_state(State state);
+  void settle(State state, Delivered& delivered);
+  [[nodiscard]] bool deliver(Delivered& delivered, bool log_everything);
+  [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
+  [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
+  [[nodiscard]] Attachments& attachments_locked();
+  // What a slot holds once the call is out of it; a new reference, or null for none.
+  [[nodiscard]] PyObject* stored(std::size_t slot) {
+    const ObjectLock lock(mutex_);
+    return shape_ == CallShape::kEmpty ? Py_XNewRef(slots_[slot]) : nullptr;
+  }
+  [[nodiscard]] PyObject* condition();
+
+  CallShape shape_ = CallShape::kEmpty;
+  std::uint8_t positional_ = 0;
+  [[no_unique_address]] ObjectMutex mutex_;
+  ParkingWord word_{static_cast<std::uint32_t>(State::kPending)};
+  std::uint32_t pool_ = 0;           // 0: belongs to no pool
+  bool started_out_of_turn_ = false;
+  CallSlots slots_{};
+  PyObject* context_ = nullptr;
+  Attachments* attachments_ = nullptr;
+
+  static HeapType<Future> type_;
+};
+
+}  // namespace treadle::python

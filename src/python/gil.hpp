@@ -1,0 +1,84 @@
+// The rules about the interpreter, and the three helpers that keep them.
+//
+// 1. A thread is *attached* when it may touch Python objects: it holds the GIL or, on a
+//    free-threaded build, has an active thread state.  Every function of src/python runs attached
+//    unless its comment says otherwise.
+// 2. Nobody sleeps attached.  A sleep stands inside a `Detached` block, and what it needs of
+//    Python objects was copied out before.
+// 3. No Python object is touched, and none is released, while detached or under a core mutex.
+// 4. On a GIL build, code that neither detaches nor calls user code is atomic: objects need no
+//    lock.  On a free-threaded build an `ObjectMutex` in the object plays that role; under it,
+//    too, no user code runs and no reference is dropped.
+// 5. A worker keeps the thread state that `threading.Thread` gave it for life.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "python/python_api.hpp"
+
+namespace treadle::python {
+
+// Detaches the thread for the length of a block.
+class Detached {
+ public:
+  Detached() : state_(PyEval_SaveThread()) {}
+  ~Detached() { PyEval_RestoreThread(state_); }
+  Detached(const Detached&) = delete;
+  Detached& operator=(const Detached&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+// Lets others have the interpreter now and then.  Python code does so by itself, but a worker that
+// calls one C function after the other never would: no other thread would run, and no garbage
+// collection on free-threaded builds.
+class Breather {
+ public:
+  // To be called once a task; looks at the clock every 64th time.
+  void breathe() {
+    if (++count_ % 64 == 0) look_at_clock();
+  }
+
+ private:
+  void look_at_clock() {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds kSwitchInterval(5);  // CPython's own default
+    const Clock::time_point now = Clock::now();
+    if (now - last_ < kSwitchInterval) return;
+    last_ = now;
+    const Detached detached;
+  }
+
+  std::uint32_t count_ = 0;
+  std::chrono::steady_clock::time_point last_;
+};
+
+// Rule 4's mutex: one byte on free-threaded builds, nothing elsewhere.
+class ObjectMutex {
+ public:
+#ifdef Py_GIL_DISABLED
+  void lock() { PyMutex_Lock(&mutex_); }
+  void unlock() { PyMutex_Unlock(&mutex_); }
+
+ private:
+  PyMutex mutex_{};
+#else
+  void lock() {}
+  void unlock() {}
+#endif
+};
+
+class ObjectLock {
+ public:
+  explicit ObjectLock(ObjectMutex& mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~ObjectLock() { mutex_.unlock(); }
+  ObjectLock(const ObjectLock&) = delete;
+  ObjectLock& operator=(const ObjectLock&) = delete;
+
+ private:
+  [[maybe_unused]] ObjectMutex& mutex_;
+};
+
+}  // namespace treadle::python

@@ -1,0 +1,215 @@
+#include "python/map_job.hpp"
+
+#include <algorithm>
+
+#include "python/helping.hpp"
+#include "python/python_worker.hpp"
+#include "python/stdlib.hpp"
+#include "python/waiting.hpp"
+
+namespace treadle::python {
+
+struct MapTicket : Task {
+  MapTicket() : Task(kMapTask) {}
+  MapJobPtr job;
+};
+
+MapJob::MapJob(PoolPtr pool, Plan plan)
+    : pool_(std::move(pool)),
+      plan_(std::move(plan)),
+      slots_(std::make_unique<PyObject*[]>(static_cast<std::size_t>(plan_.count))),
+      statuses_(
+          std::make_unique<std::atomic<std::uint8_t>[]>(static_cast<std::size_t>(plan_.count))) {
+  pool_->add_job(*this);
+}
+
+MapJob::~MapJob() {
+  pool_->remove_job(*this);
+  for (Py_ssize_t i = 0; i < plan_.count; ++i) {
+    Py_CLEAR(slots_[static_cast<std::size_t>(i)]);
+    for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(plan_.arguments[i * plan_.arity + k]);
+  }
+  PyMem_Free(plan_.arguments);
+}
+
+bool MapJob::submit() {
+  Scheduler& scheduler = pool_->scheduler();
+  const auto tickets = static_cast<std::size_t>(
+      std::min(plan_.count, static_cast<Py_ssize_t>(scheduler.max_workers())));
+  tickets_ = std::make_unique<MapTicket[]>(tickets);
+  FifoQueue queue;
+  for (std::size_t i = 0; i < tickets; ++i) {
+    tickets_[i].job = this;
+    queue.push_back(tickets_[i]);
+  }
+  const Scheduler::Pushed pushed = scheduler.push_all(queue);
+  if (pushed.refused != Closed::kNo) {
+    while (Task* task = queue.pop_front()) discard_map_ticket(*task);
+    pool_->raise_refused(pushed.refused);
+    return false;
+  }
+  if (!pool_->follow_up_all(pushed)) {
+    end_rest(nullptr);
+    return false;
+  }
+  return true;
+}
+
+// The next item that nobody has taken, or `count` and beyond.
+Py_ssize_t MapJob::claim() {
+#ifdef Py_GIL_DISABLED
+  return cursor_.fetch_add(1, std::memory_order_relaxed);  // statuses publish, not the cursor
+#else
+  const Py_ssize_t item = cursor_.load(std::memory_order_relaxed);
+  cursor_.store(item + 1, std::memory_order_relaxed);
+  return item;
+#endif
+}
+
+PyObject* MapJob::call(PyObject** arguments) {
+  constexpr Py_ssize_t kOnStack = 8;
+  const Py_ssize_t arity = plan_.arity;
+  PyObject* stack[kOnStack + 1];
+  const auto flags = static_cast<std::size_t>(arity);
+  if (arity > kOnStack) return PyObject_Vectorcall(plan_.fn.get(), arguments, flags, nullptr);
+  stack[0] = nullptr;  // the callee may borrow the slot before the arguments
+  std::copy_n(arguments, arity, stack + 1);
+  return PyObject_Vectorcall(plan_.fn.get(), stack + 1, flags | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                             nullptr);
+}
+
+bool MapJob::run_one(WorkerContexts& contexts, bool nested) {
+  const Py_ssize_t item = claim();
+  if (item >= plan_.count) return false;
+  PyObject** arguments = plan_.arguments + item * plan_.arity;
+  PyObject* outcome = nullptr;
+  if (!plan_.context) {
+    outcome = contexts.run([&] { return call(arguments); }, nullptr, nested);
+  } else if (const Ref own = Ref::steal(PyContext_Copy(plan_.context.get()))) {
+    outcome = contexts.run([&] { return call(arguments); }, own.get(), nested);
+  }
+  Status status = kResult;
+  if (outcome == nullptr) {
+    outcome = take_raised().release();
+    status = kException;
+  }
+  for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(arguments[k]);
+  put(item, outcome, status);
+  return true;
+}
+
+// Takes over `outcome`.
+void MapJob::put(Py_ssize_t item, PyObject* outcome, Status status) {
+  // Only distinctness matters here; the status below publishes.
+  if (!plan_.ordered) item = finished_.fetch_add(1, std::memory_order_relaxed);
+  const auto slot = static_cast<std::size_t>(item);
+  slots_[slot] = outcome;
+#ifdef Py_GIL_DISABLED
+  // Release pairs with the acquire in `read_status`; the exchange, with the reader's fetch_or.
+  const std::uint8_t before = statuses_[slot].exchange(status, std::memory_order_acq_rel);
+#else
+  const std::uint8_t before = statuses_[slot].load(std::memory_order_relaxed);
+  statuses_[slot].store(status, std::memory_order_release);
+#endif
+  if ((before & kAwaited) == 0) return;
+  word_.fetch_add(1, std::memory_order_release);  // pairs with the acquire in `wait_for`
+  unpark_all(&word_);
+}
+
+void MapJob::end_rest(PyObject* exception) {
+  for (Py_ssize_t item = claim(); item < plan_.count; item = claim()) {
+    for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(plan_.arguments[item * plan_.arity + k]);
+    put(item, Py_XNewRef(exception), exception != nullptr ? kException : kCancelled);
+  }
+}
+
+MapJob::Status MapJob::read_status(Py_ssize_t slot) const {
+  const std::uint8_t status =
+      statuses_[static_cast<std::size_t>(slot)].load(std::memory_order_acquire);
+  return static_cast<Status>(status & ~kAwaited);
+}
+
+// Waits until a slot is filled, helping in a worker.  False with an error set.
+bool MapJob::wait_for(Py_ssize_t slot) {
+  PythonWorker* worker = PythonWorker::current();
+  if (worker != nullptr && &worker->pool() != pool_.get()) worker = nullptr;
+  while (read_status(slot) == kWaiting) {
+    if (worker != nullptr && worker->depth() < kMaxHelpDepth &&
+        (worker->run_map_item(*this) || help_once())) {
+      continue;
+    }
+    const std::uint32_t seen = word_.load(std::memory_order_acquire);
+    const std::uint8_t before =
+        statuses_[static_cast<std::size_t>(slot)].fetch_or(kAwaited, std::memory_order_acq_rel);
+    if ((before & ~kAwaited) != kWaiting) return true;
+    const BlockedWorker blocked(worker);
+    switch (wait_for_change(word_, seen, plan_.deadline)) {
+      case Waited::kError:
+        return false;
+      case Waited::kTimedOut:
+        if (read_status(slot) != kWaiting) return true;
+        PyErr_SetNone(stdlib.timeout_error);
+        return false;
+      case Waited::kLookAgain:
+        break;
+    }
+  }
+  return true;
+}
+
+PyObject* MapJob::next() {
+  if (read_ >= plan_.count) return nullptr;
+  const Py_ssize_t slot = read_++;
+  Status status = read_status(slot);
+  if (status == kWaiting) {
+    if (!wait_for(slot)) {
+      close();
+      return nullptr;
+    }
+    status = read_status(slot);
+  }
+  PyObject* outcome = std::exchange(slots_[static_cast<std::size_t>(slot)], nullptr);
+  if (status == kResult) return outcome;
+  const Ref exception = Ref::steal(outcome);
+  // As a generator: an item that raises ends the iteration.
+  close();
+  if (status == kCancelled) {
+    PyErr_SetNone(stdlib.cancelled_error);
+  } else {
+    raise_object(exception.get());
+  }
+  return nullptr;
+}
+
+void MapJob::close() {
+  if (!started_) return;
+  const SavedError saved;
+  const Py_ssize_t from = std::exchange(read_, plan_.count);
+  end_rest(nullptr);
+  for (Py_ssize_t slot = from; slot < plan_.count; ++slot) {
+    // What is still running fills its slot later; the job's end releases that.
+    if (read_status(slot) != kWaiting) Py_CLEAR(slots_[static_cast<std::size_t>(slot)]);
+  }
+}
+
+int MapJob::traverse(visitproc visit, void* arg) {
+  // While tickets are about, the job is held from outside Python: nothing in it is garbage.
+  if (is_shared()) return 0;
+  Py_VISIT(plan_.fn.get());
+  Py_VISIT(plan_.context.get());
+  for (Py_ssize_t slot = read_; slot < plan_.count; ++slot) {
+    Py_VISIT(slots_[static_cast<std::size_t>(slot)]);
+  }
+  return 0;
+}
+
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather, bool nested) {
+  const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
+  while (job->run_one(contexts, nested)) breather.breathe();
+}
+
+void discard_map_ticket(Task& task) {
+  const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,26 @@
+// treadle._core: the table of contents.
+
+#include <pybind11/pybind11.h>
+
+#include "python/await.hpp"
+#include "python/executor.hpp"
+#include "python/future.hpp"
+#include "python/group.hpp"
+#include "python/lifecycle.hpp"
+#include "python/loop_bridge.hpp"
+#include "python/map_job.hpp"
+#include "python/python_worker.hpp"
+#include "python/stdlib.hpp"
+
+namespace treadle::python {
+
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  PyObject* m = module.ptr();
+  const bool made = stdlib.load() && names.load() && FutureCondition::make_type(m) &&
+                    Future::make_type(m) && make_await_type(m) && make_loop_bridge(m) &&
+                    Group::make_type(m) && PythonWorker::make_type(m) &&
+                    MapJob::make_iterator_type(m) && make_executor_type(m) && install_lifecycle(m);
+  if (!made) throw pybind11::error_already_set();
+}
+
+}  // namespace treadle::python

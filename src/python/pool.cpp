@@ -1,0 +1,196 @@
+#include "python/pool.hpp"
+
+#include <algorithm>
+
+#include "python/lifecycle.hpp"
+#include "python/map_job.hpp"
+#include "python/python_worker.hpp"
+#include "python/stdlib.hpp"
+#include "python/work_queue.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+std::uint32_t new_pool_id() {
+  static std::atomic<std::uint32_t> last{0};
+  std::uint32_t id = 0;
+  while (id == 0) id = last.fetch_add(1, std::memory_order_relaxed) + 1;  // only to be distinct
+  return id;
+}
+
+}  // namespace
+
+Pool::Pool(std::size_t max_workers, bool propagate_context, Ref executor)
+    : scheduler_(max_workers),
+      id_(new_pool_id()),
+      propagate_context_(propagate_context),
+      executor_(std::move(executor)) {
+  register_pool(*this);
+}
+
+Pool::~Pool() { unregister_pool(*this); }
+
+Ref Pool::executor() const {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* executor = nullptr;
+  (void)PyWeakref_GetRef(executor_.get(), &executor);
+  return Ref::steal(executor);
+#else
+  PyObject* executor = PyWeakref_GetObject(executor_.get());
+  return executor == Py_None ? Ref() : Ref::borrow(executor);
+#endif
+}
+
+bool Pool::grow() {
+  const Ref executor = this->executor();
+  const Ref worker = Ref::steal(PythonWorker::make(this));
+  Ref thread;
+  if (executor && worker) {
+    {
+      const ObjectLock lock(mutex_);
+      seats_.push_back({worker.get(), nullptr});
+    }
+    thread = Ref::steal(
+        PyObject_CallMethodOneArg(executor.get(), names.start_worker, worker.get()));
+  } else if (!executor) {
+    PyErr_SetString(PyExc_RuntimeError, "the executor of this pool is gone");
+  }
+  if (thread) {
+    const ObjectLock lock(mutex_);
+    for (Seat& seat : seats_) {  // not there when the thread has ended already
+      if (seat.worker == worker.get()) seat.thread = thread.release();
+    }
+    return true;
+  }
+  const SavedError saved;
+  // Something raised while the thread was being started: it may run all the same.
+  if (worker && !PythonWorker::of(worker.get()).revoke()) return false;
+  if (worker) forget(worker.get());
+  if (Worker* other = scheduler_.cancel_growth()) other->call();
+  return false;
+}
+
+bool Pool::follow_up(const Scheduler::Pushed& pushed) {
+  if (pushed.wake != nullptr) pushed.wake->call();
+  if (!pushed.grow || grow()) return true;
+  const bool could_not_start = PyErr_ExceptionMatches(PyExc_RuntimeError) != 0 ||
+                               PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
+  if (!could_not_start || scheduler_.counts().threads == 0) return false;
+  PyErr_Clear();
+  return true;
+}
+
+bool Pool::follow_up_all(const Scheduler::Pushed& pushed) {
+  if (!follow_up(pushed)) return false;
+  while (scheduler_.grow_more()) {
+    if (!follow_up({.grow = true})) return false;
+    // Every further try would fail as well.
+    if (scheduler_.counts().searching == 0) break;
+  }
+  return true;
+}
+
+void Pool::raise_refused(Closed reason) const {
+  if (reason == Closed::kBroken) {
+    const Ref executor = this->executor();
+    const Ref message =
+        executor ? Ref::steal(PyObject_GetAttrString(executor.get(), "_broken")) : Ref();
+    if (message) PyErr_SetObject(stdlib.broken_thread_pool, message.get());
+  } else {
+    PyErr_SetString(PyExc_RuntimeError,
+                    reason == Closed::kExit
+                        ? "cannot schedule new futures after interpreter shutdown"
+                        : "cannot schedule new futures after shutdown");
+  }
+}
+
+namespace {
+
+template <class End>
+void end_all(FifoQueue queue, End end) {
+  while (Task* task = queue.pop_front()) {
+    if (task->kind() == kFutureTask) {
+      Future& future = static_cast<Future&>(*task);
+      end(future);
+      Py_DECREF(future.object());
+    } else {
+      discard_task(*task);
+    }
+  }
+}
+
+}  // namespace
+
+void Pool::add_job(MapJob& job) {
+  const ObjectLock lock(mutex_);
+  jobs_.push_back(&job);
+}
+
+void Pool::remove_job(MapJob& job) {
+  const ObjectLock lock(mutex_);
+  std::erase(jobs_, &job);
+}
+
+// The jobs of `map` that may have items left, each kept alive.
+std::vector<MapJobPtr> Pool::jobs() {
+  std::vector<MapJobPtr> jobs;
+  const ObjectLock lock(mutex_);
+  for (MapJob* job : jobs_) {
+    if (job->try_retain()) jobs.emplace_back(job, false);
+  }
+  return jobs;
+}
+
+void Pool::fail_queued(PyObject* exception) {
+  for (const MapJobPtr& job : jobs()) job->end_rest(exception);
+  end_all(scheduler_.drain(), [exception](Future& future) { future.fail(exception); });
+}
+
+void Pool::cancel_queued() {
+  for (const MapJobPtr& job : jobs()) job->end_rest(nullptr);
+  end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
+}
+
+void Pool::forget(PyObject* worker) {
+  const Ref thread = [&] {
+    const ObjectLock lock(mutex_);
+    const auto seat = std::find_if(seats_.begin(), seats_.end(),
+                                   [&](const Seat& at) { return at.worker == worker; });
+    if (seat == seats_.end()) return Ref();
+    Ref found = Ref::steal(seat->thread);
+    seats_.erase(seat);
+    return found;
+  }();
+}
+
+Ref Pool::threads() const {
+  Ref list = Ref::steal(PyList_New(0));
+  const ObjectLock lock(mutex_);
+  for (const Seat& seat : seats_) {
+    if (!list || seat.thread == nullptr) continue;
+    if (PyList_Append(list.get(), seat.thread) < 0) list = Ref();
+  }
+  return list;
+}
+
+void Pool::restart_in_child() {
+  PythonWorker* self = PythonWorker::current();
+  if (self != nullptr && &self->pool() == this) {
+    self->orphan();
+  } else {
+    self = nullptr;
+  }
+  for (const Seat& seat : seats_) {  // their threads do not exist here, nor will their tasks end
+    PythonWorker& worker = PythonWorker::of(seat.worker);
+    if (&worker == self) continue;
+    if (Future* running = worker.running()) running->abandon_in_child();
+  }
+  // The references of the dead threads' stacks are lost with them; what is ours goes.
+  for (Seat& seat : seats_) Py_XDECREF(seat.thread);
+  seats_.clear();
+  FifoQueue queue = scheduler_.restart_in_child();
+  end_all(std::move(queue), [](Future& future) { future.abandon_in_child(); });
+}
+
+}  // namespace treadle::python

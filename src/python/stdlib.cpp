@@ -1,0 +1,72 @@
+#include "python/stdlib.hpp"
+
+namespace treadle::python {
+
+Stdlib stdlib;
+Names names;
+
+namespace {
+
+bool get(PyObject* module, const char* name, PyObject*& into) {
+  into = PyObject_GetAttrString(module, name);
+  return into != nullptr;
+}
+
+}  // namespace
+
+bool Stdlib::load() {
+  const Ref base = Ref::steal(PyImport_ImportModule("concurrent.futures._base"));
+  const Ref thread = base ? Ref::steal(PyImport_ImportModule("concurrent.futures.thread")) : Ref();
+  const Ref types = thread ? Ref::steal(PyImport_ImportModule("types")) : Ref();
+  return types && get(base.get(), "PENDING", state_names[0]) &&
+         get(base.get(), "RUNNING", state_names[1]) &&
+         get(base.get(), "CANCELLED", state_names[2]) &&
+         get(base.get(), "CANCELLED_AND_NOTIFIED", state_names[3]) &&
+         get(base.get(), "FINISHED", state_names[4]) &&
+         get(base.get(), "CancelledError", cancelled_error) &&
+         get(base.get(), "TimeoutError", timeout_error) &&
+         get(base.get(), "InvalidStateError", invalid_state_error) &&
+         get(base.get(), "LOGGER", logger) && get(base.get(), "Future", future) &&
+         get(thread.get(), "BrokenThreadPool", broken_thread_pool) &&
+         get(thread.get(), "ThreadPoolExecutor", executor) &&
+         get(executor, "submit", executor_submit) &&
+         get(types.get(), "GenericAlias", generic_alias);
+}
+
+bool Stdlib::load_asyncio() {
+  if (get_running_loop != nullptr) return true;
+  const Ref asyncio = Ref::steal(PyImport_ImportModule("asyncio"));
+  return asyncio && get(asyncio.get(), "CancelledError", asyncio_cancelled_error) &&
+         get(asyncio.get(), "get_running_loop", get_running_loop);
+}
+
+bool Names::load() {
+  const std::pair<PyObject**, const char*> all[] = {
+      {&add_result, "add_result"},
+      {&add_exception, "add_exception"},
+      {&add_cancelled, "add_cancelled"},
+      {&invoke_callbacks, "_invoke_callbacks"},
+      {&submit, "submit"},
+      {&run, "run"},
+      {&future, "future"},
+      {&result, "result"},
+      {&set_result, "set_result"},
+      {&set_exception, "set_exception"},
+      {&cancel, "cancel"},
+      {&cancelled, "cancelled"},
+      {&done, "done"},
+      {&create_future, "create_future"},
+      {&call_soon_threadsafe, "call_soon_threadsafe"},
+      {&call_soon, "call_soon"},
+      {&get_loop, "get_loop"},
+      {&start_worker, "_start_worker"},
+      {&qualname, "__qualname__"},
+  };
+  for (const auto& [slot, text] : all) {
+    *slot = PyUnicode_InternFromString(text);
+    if (*slot == nullptr) return false;
+  }
+  return true;
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,80 @@
+#include "python/waiting.hpp"
+
+#include <algorithm>
+
+#include "python/gil.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+unsigned long main_thread = 0;
+
+// A signal that arrives after the last look at pending signals and before the sleep would be seen
+// only when the sleep ends, so the main thread never sleeps longer than this at a time; much
+// shorter where signals do not end a sleep.
+Clock::duration longest_sleep() {
+  using std::chrono::milliseconds;
+  return kParkSeesSignals ? milliseconds(500) : milliseconds(50);
+}
+
+}  // namespace
+
+void set_main_thread(unsigned long identity) { main_thread = identity; }
+
+Waited wait_for_change(const ParkingWord& word, std::uint32_t expected, Deadline deadline) {
+  if (deadline && Clock::now() >= *deadline) return Waited::kTimedOut;
+  const bool handles_signals = PyThread_get_thread_ident() == main_thread;
+  Deadline until = deadline;
+  if (handles_signals) {
+    const Clock::time_point slice = Clock::now() + longest_sleep();
+    until = deadline ? std::min(*deadline, slice) : slice;
+  }
+  Parked parked;
+  {
+    const Detached detached;
+    do {
+      parked = park(word, expected, until);
+    } while (parked == Parked::kInterrupted && !handles_signals);
+  }
+  if (handles_signals && PyErr_CheckSignals() < 0) return Waited::kError;
+  // The slice may have ended, not the deadline.
+  if (parked == Parked::kTimedOut && deadline && Clock::now() >= *deadline) {
+    return Waited::kTimedOut;
+  }
+  return Waited::kLookAgain;
+}
+
+bool parse_timeout(PyObject* timeout, Deadline& deadline) {
+  deadline.reset();
+  if (timeout == Py_None) return true;
+  const Ref zero = Ref::steal(PyLong_FromLong(0));
+  const int positive = zero ? PyObject_RichCompareBool(timeout, zero.get(), Py_GT) : -1;
+  if (positive < 0) return false;
+  if (positive == 0) {
+    deadline = Clock::time_point::min();
+    return true;
+  }
+  double seconds = 0;
+  if (PyFloat_Check(timeout)) {
+    seconds = PyFloat_AS_DOUBLE(timeout);
+  } else {
+    const Ref index = Ref::steal(PyNumber_Index(timeout));
+    if (!index) return false;
+    seconds = PyLong_AsDouble(index.get());
+    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return false;
+  }
+  const double longest = static_cast<double>(PY_TIMEOUT_MAX) / 1e6;
+  if (seconds > longest) {
+    PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
+    return false;
+  }
+  // 292 years, the clock's range, are as good as for ever.
+  if (seconds < 9e9) {
+    deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                  std::chrono::duration<double>(seconds));
+  }
+  return true;
+}
+
+}  // namespace treadle::python

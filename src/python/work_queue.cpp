@@ -1,0 +1,68 @@
+#include "python/work_queue.hpp"
+
+#include "python/map_job.hpp"
+#include "python/stdlib.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+struct WorkItemTask : Task {
+  explicit WorkItemTask(Ref owned) : Task(kWorkItemTask), item(std::move(owned)) {}
+  Ref item;
+};
+
+}  // namespace
+
+void run_work_item(Task& task) {
+  const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(task));
+  // `run` of the standard item wants a worker's context from 3.14 on; ours takes care of either.
+  const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));
+  const Ref ran = module ? Ref::steal(PyObject_CallMethod(module.get(), "run_work_item", "O",
+                                                          owned->item.get()))
+                         : Ref();
+  if (!ran) PyErr_WriteUnraisable(owned->item.get());
+}
+
+void discard_task(Task& task) {
+  if (task.kind() == kMapTask) {
+    discard_map_ticket(task);
+  } else {
+    delete &static_cast<WorkItemTask&>(task);
+  }
+}
+
+PyObject* queue_size(Pool& pool) { return PyLong_FromSize_t(pool.scheduler().counts().queued); }
+
+PyObject* take_item(Pool& pool) {
+  Task* task = pool.scheduler().withdraw([](Task& at) { return at.kind() != kMapTask; });
+  if (task == nullptr) Py_RETURN_NONE;
+  if (task->kind() == kWorkItemTask) {
+    const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(*task));
+    return owned->item.release();
+  }
+  const Ref future = Ref::steal(static_cast<Future&>(*task).object());  // the queue's reference
+  CallParts parts;
+  if (!static_cast<Future&>(*task).describe(parts)) return nullptr;
+  return PyTuple_Pack(4, future.get(), parts.fn.get(), parts.args.get(), parts.kwargs.get());
+}
+
+PyObject* put_item(Pool& pool, PyObject* item) {
+  auto task = std::make_unique<WorkItemTask>(Ref::borrow(item));
+  const Scheduler::Pushed pushed = pool.scheduler().push(*task);
+  if (pushed.refused != Closed::kNo) {
+    pool.raise_refused(pushed.refused);
+    return nullptr;
+  }
+  WorkItemTask* queued = task.release();
+  if (!pool.follow_up(pushed)) {
+    const SavedError saved;
+    if (Task* back = pool.scheduler().withdraw([&](Task& at) { return &at == queued; })) {
+      discard_task(*back);
+    }
+    return nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,22 @@
+// Work items that come from outside: through `executor._work_queue`, the queue that the standard
+// library's executor has, and that its own `submit` and some tools reach into.
+//
+// The Python side of the view is python/treadle/executors/_work_queue.py.
+#pragma once
+
+#include "python/pool.hpp"
+
+namespace treadle::python {
+
+// Runs an item of the standard library's kind (`future`, and `fn`, `args`, `kwargs` or `task`).
+void run_work_item(Task& task);
+// Lets go of a task that is no future, unrun.
+void discard_task(Task& task);
+
+// Methods of the executor: the number of queued tasks; the oldest as (future, fn, args, kwargs), or
+// None; adding an item.
+PyObject* queue_size(Pool& pool);
+PyObject* take_item(Pool& pool);
+PyObject* put_item(Pool& pool, PyObject* item);
+
+}  // namespace treadle::python

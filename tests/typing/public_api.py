@@ -1,0 +1,82 @@
+"""Never run: mypy and pyright read here what the public interface promises to callers."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Iterable, Iterator
+
+from typing_extensions import assert_type
+
+import treadle
+
+
+def area(width: int, height: float = 1.0) -> float:
+    return width * height
+
+
+def numbers() -> Iterator[int]:
+    yield from range(3)
+
+
+def executors() -> None:
+    pool = treadle.ThreadPoolExecutor()
+    treadle.ThreadPoolExecutor(4, "prefix", print, ("ready",))
+    treadle.ThreadPoolExecutor(max_workers=4, thread_name_prefix="", initializer=None, initargs=())
+    standard: concurrent.futures.ThreadPoolExecutor = pool
+    executor: concurrent.futures.Executor = pool
+    with standard, executor, treadle.ThreadPoolExecutor(1) as entered:
+        assert_type(entered, treadle.ThreadPoolExecutor)
+    pool.shutdown(True)
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def submitting(pool: treadle.ThreadPoolExecutor) -> None:
+    future = pool.submit(area, 2, height=3.0)
+    assert_type(future, treadle.Future[float])
+    base: concurrent.futures.Future[float] = future
+    assert_type(base.result(timeout=1), float)
+    assert_type(future.result(), float)
+    assert_type(future.exception(0.5), BaseException | None)
+    pool.submit(area)  # type: ignore[call-arg]  # pyright: ignore
+    pool.submit(area, "2")  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(pool.submit_many(area, numbers(), [1.0, 2.0]), list[treadle.Future[float]])
+
+
+def mapping(pool: treadle.ThreadPoolExecutor) -> None:
+    assert_type(pool.map(area, [1, 2]), Iterator[float])
+    assert_type(pool.map(area, [1], [2.0], timeout=1, chunksize=5, buffersize=9), Iterator[float])
+    assert_type(pool.map_unordered(area, numbers(), timeout=None, buffersize=4), Iterator[float])
+
+
+def waiting(
+    ours: Iterable[treadle.Future[int]],
+    mixed: Iterable[treadle.Future[int] | concurrent.futures.Future[int]],
+) -> None:
+    done, not_done = treadle.wait(ours, timeout=1, return_when=treadle.FIRST_COMPLETED)
+    assert_type(done, set[treadle.Future[int]])
+    assert_type(not_done, set[treadle.Future[int]])
+    for future in treadle.as_completed(ours, timeout=1):
+        assert_type(future, treadle.Future[int])
+    for either in treadle.as_completed(mixed):
+        assert_type(either.result(), int)
+    for standard in concurrent.futures.as_completed(ours):
+        assert_type(standard.result(), int)
+
+
+def callbacks(future: treadle.Future[int]) -> None:
+    def completed(finished: concurrent.futures.Future[int]) -> None:
+        print(finished.result())
+
+    future.add_done_callback(completed)
+    future.set_result(1)
+    future.set_exception(ValueError())
+    assert_type(future.cancel(), bool)
+    assert_type(future.set_running_or_notify_cancel(), bool)
+
+
+async def awaiting(pool: treadle.ThreadPoolExecutor) -> None:
+    assert_type(await pool.submit(area, 2), float)
+    loop = asyncio.get_running_loop()
+    assert_type(await loop.run_in_executor(pool, area, 2), float)
+    loop.set_default_executor(pool)
