@@ -146,6 +146,7 @@ Closed Scheduler::closed() {
 }
 
 FifoQueue Scheduler::restart_in_child() {
+  mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_top_ = nullptr;
   idle_ = searching_ = threads_ = blocked_ = 0;

@@ -92,13 +92,9 @@ class Scheduler {
   std::size_t max_workers() TREADLE_EXCLUDES(mutex_);
   Closed closed() TREADLE_EXCLUDES(mutex_);
 
-  // Around a fork, so that the child's copy is consistent.
-  void lock_for_fork() TREADLE_ACQUIRE(mutex_) { mutex_.lock(); }
-  void unlock_after_fork() TREADLE_RELEASE(mutex_) { mutex_.unlock(); }
-  // In the child, first a fresh mutex; then no threads and an empty queue: what was queued is the
-  // caller's.
-  void reset_mutex_in_child() { mutex_.reset_after_fork(); }
-  FifoQueue restart_in_child() TREADLE_EXCLUDES(mutex_);
+  // In the child of a fork, where no worker's thread exists: a fresh mutex, no threads, an empty
+  // queue; what was queued is the caller's.
+  FifoQueue restart_in_child();
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
   static void orphan(Worker& self) { self.orphaned_ = true; }
 

@@ -15,4 +15,3 @@
 #define TREADLE_ACQUIRE(...) TREADLE_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define TREADLE_RELEASE(...) TREADLE_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
 #define TREADLE_EXCLUDES(...) TREADLE_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
-#define TREADLE_NO_THREAD_SAFETY_ANALYSIS TREADLE_THREAD_ANNOTATION(no_thread_safety_analysis)

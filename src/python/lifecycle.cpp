@@ -8,11 +8,12 @@ namespace treadle::python {
 
 namespace {
 
+// `mutex` guards the rest.  It is held over a fork, which it can be because who waits for it
+// detaches (gil.hpp, rule 4).
 struct Registry {
-  Mutex mutex;
-  boost::intrusive::list<Pool, boost::intrusive::constant_time_size<false>> pools
-      TREADLE_GUARDED_BY(mutex);
-  bool exiting TREADLE_GUARDED_BY(mutex) = false;
+  [[no_unique_address]] ObjectMutex mutex;
+  boost::intrusive::list<Pool, boost::intrusive::constant_time_size<false>> pools;
+  bool exiting = false;
 };
 
 // Never destroyed: pools may outlive static destruction.
@@ -23,7 +24,7 @@ Registry& registry() {
 
 // Pools that are alive, each kept so by a reference.
 std::vector<PoolPtr> live_pools() {
-  const MutexLock lock(registry().mutex);
+  const ObjectLock lock(registry().mutex);
   std::vector<PoolPtr> pools;
   for (Pool& pool : registry().pools) {
     if (pool.try_retain()) pools.emplace_back(&pool, false);
@@ -33,7 +34,7 @@ std::vector<PoolPtr> live_pools() {
 
 PyObject* at_exit(PyObject*, PyObject*) {
   {
-    const MutexLock lock(registry().mutex);
+    const ObjectLock lock(registry().mutex);
     registry().exiting = true;
   }
   const std::vector<PoolPtr> pools = live_pools();
@@ -50,31 +51,27 @@ PyObject* at_exit(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-// The analysis cannot follow locks that are taken in one function and released in another.
-PyObject* before_fork(PyObject*, PyObject*) TREADLE_NO_THREAD_SAFETY_ANALYSIS {
+PyObject* before_fork(PyObject*, PyObject*) {
   registry().mutex.lock();
-  for (Pool& pool : registry().pools) pool.scheduler().lock_for_fork();
   Py_RETURN_NONE;
 }
 
-PyObject* after_fork_in_parent(PyObject*, PyObject*) TREADLE_NO_THREAD_SAFETY_ANALYSIS {
-  for (Pool& pool : registry().pools) pool.scheduler().unlock_after_fork();
+PyObject* after_fork_in_parent(PyObject*, PyObject*) {
   registry().mutex.unlock();
   Py_RETURN_NONE;
 }
 
 PyObject* after_fork_in_child(PyObject*, PyObject*) {
-  registry().mutex.reset_after_fork();
+  registry().mutex.unlock();
   set_main_thread(PyThread_get_thread_ident());
-  // Every pool's mutex is fresh before any object is released: a finalizer may use any pool.
+  // First every pool, then what they held: a finalizer may use any pool.
   const std::vector<PoolPtr> pools = live_pools();
-  for (const PoolPtr& pool : pools) pool->scheduler().reset_mutex_in_child();
+  for (const PoolPtr& pool : pools) pool->restart_in_child();
   for (const PoolPtr& pool : pools) {
-    pool->restart_in_child();
     const Ref executor = pool->executor();
-    const Ref threads =
+    const Ref known =
         executor ? Ref::steal(PyObject_GetAttrString(executor.get(), "_threads")) : Ref();
-    if (threads && PySet_Check(threads.get())) (void)PySet_Clear(threads.get());
+    if (known && PySet_Check(known.get())) (void)PySet_Clear(known.get());
     PyErr_Clear();
   }
   Py_RETURN_NONE;
@@ -90,13 +87,13 @@ PyMethodDef functions[] = {
 }  // namespace
 
 void register_pool(Pool& pool) {
-  const MutexLock lock(registry().mutex);
+  const ObjectLock lock(registry().mutex);
   if (registry().exiting) pool.scheduler().close(Closed::kExit);
   registry().pools.push_back(pool);
 }
 
 void unregister_pool(Pool& pool) {
-  const MutexLock lock(registry().mutex);
+  const ObjectLock lock(registry().mutex);
   registry().pools.erase(registry().pools.iterator_to(pool));
 }
 

@@ -175,22 +175,19 @@ Ref Pool::threads() const {
 }
 
 void Pool::restart_in_child() {
+  FifoQueue queue = scheduler_.restart_in_child();
   PythonWorker* self = PythonWorker::current();
-  if (self != nullptr && &self->pool() == this) {
-    self->orphan();
-  } else {
-    self = nullptr;
-  }
-  for (const Seat& seat : seats_) {  // their threads do not exist here, nor will their tasks end
+  if (self != nullptr && &self->pool() == this) self->orphan();
+  // The threads do not exist here, and the references on their stacks are lost with them: what a
+  // dead thread held may not be counted down.
+  const std::vector<Seat> seats = std::exchange(seats_, {});
+  for (const Seat& seat : seats) {
     PythonWorker& worker = PythonWorker::of(seat.worker);
     if (&worker == self) continue;
     if (Future* running = worker.running()) running->abandon_in_child();
   }
-  // The references of the dead threads' stacks are lost with them; what is ours goes.
-  for (Seat& seat : seats_) Py_XDECREF(seat.thread);
-  seats_.clear();
-  FifoQueue queue = scheduler_.restart_in_child();
   end_all(std::move(queue), [](Future& future) { future.abandon_in_child(); });
+  for (const Seat& seat : seats) Py_XDECREF(seat.thread);
 }
 
 }  // namespace treadle::python
