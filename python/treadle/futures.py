@@ -81,7 +81,16 @@ def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Itera
         for future in treadle.as_completed(futures):
             print(future.result())
     """
-    return Group(set(fs), timeout)
+    group: Group[T] = Group(set(fs), timeout)
+    return _leaving(group) if group.has_foreign() else group
+
+
+def _leaving(group: Group[T]) -> Iterator[Future[T]]:
+    """The group's futures; other libraries' futures forget the group when the reader stops."""
+    try:
+        yield from group
+    finally:
+        group.close()
 
 
 # The standard library's waiter protocol, for futures of other kinds; the group calls these two.

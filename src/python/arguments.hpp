@@ -7,13 +7,13 @@
 
 namespace treadle::python {
 
-// Reads one optional argument that may come by position or as `keyword`; `value` keeps its
-// default when it is absent.  False with TypeError set.
+// Reads one argument that may come by position or as `keyword`; `value` keeps what it is when the
+// argument is absent.  False with TypeError set.
 inline bool read_optional(const char* function, const char* keyword, PyObject* const* arguments,
                           Py_ssize_t positional, PyObject* keyword_names, PyObject*& value) {
   if (positional > 1) {
-    PyErr_Format(PyExc_TypeError, "%s() takes from 1 to 2 positional arguments but %zd were given",
-                 function, positional + 1);
+    PyErr_Format(PyExc_TypeError, "%s() takes %s2 positional arguments but %zd were given",
+                 function, value != nullptr ? "from 1 to " : "", positional + 1);
     return false;
   }
   if (positional == 1) value = arguments[0];
@@ -31,6 +31,19 @@ inline bool read_optional(const char* function, const char* keyword, PyObject* c
     value = arguments[positional + i];
   }
   return true;
+}
+
+// The same for an argument that must be there; null with TypeError set.
+inline PyObject* read_required(const char* function, const char* keyword,
+                               PyObject* const* arguments, Py_ssize_t positional,
+                               PyObject* keyword_names) {
+  PyObject* value = nullptr;
+  if (!read_optional(function, keyword, arguments, positional, keyword_names, value)) return nullptr;
+  if (value == nullptr) {
+    PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: '%s'", function,
+                 keyword);
+  }
+  return value;
 }
 
 }  // namespace treadle::python

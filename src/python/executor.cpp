@@ -17,7 +17,9 @@ struct Executor {
 };
 
 HeapType<Executor> executor_type;
-PyObject* own_submit = nullptr;  // our method, as the type's attribute
+
+PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names);
 
 Pool* pool_of(PyObject* self) {
   Pool* pool = executor_type.data(self).pool.get();
@@ -46,13 +48,14 @@ bool standard_submit_replaced() {
   return false;
 }
 
-// False when a subclass overrides `submit`, or a tool has replaced it: then whatever is built on
-// top of it has to call it.
+// False when a subclass or the instance overrides `submit`, or a tool has replaced it: whatever is
+// built on top of it has to call it then.
 bool uses_own_submit(PyObject* self) {
-  const Ref submit = Ref::steal(
-      PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(self)), names.submit));
+  const Ref submit = Ref::steal(PyObject_GetAttr(self, names.submit));
   if (!submit) PyErr_Clear();
-  return submit.get() == own_submit && !standard_submit_replaced();
+  return submit && PyCFunction_Check(submit.get()) != 0 &&
+         PyCFunction_GET_FUNCTION(submit.get()) == as_method(&submit_method) &&
+         !standard_submit_replaced();
 }
 
 // A future with its call, for the queue: the reference returned is the caller's.
@@ -103,8 +106,8 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   return nullptr;
 }
 
-PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                 PyObject* keyword_names) {
+PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names) {
   if (!standard_submit_replaced()) {
     return submit_native(self, arguments, positional, keyword_names);
   }
@@ -130,6 +133,19 @@ class Batch {
       items_ = zipped ? Ref::steal(PySequence_List(zipped.get())) : Ref();
     }
     return static_cast<bool>(items_);
+  }
+
+  // Whether going through the iterables runs no user code, so that nobody can tell when it happens.
+  [[nodiscard]] static bool is_plain(PyObject* iterables) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(iterables); ++i) {
+      PyTypeObject* type = Py_TYPE(PyTuple_GET_ITEM(iterables, i));
+      const bool plain = type == &PyList_Type || type == &PyTuple_Type || type == &PyRange_Type ||
+                         type == &PyDict_Type || type == &PySet_Type ||
+                         type == &PyFrozenSet_Type || type == &PyUnicode_Type ||
+                         type == &PyBytes_Type || type == &PyByteArray_Type;
+      if (!plain) return false;
+    }
+    return true;
   }
 
   [[nodiscard]] Py_ssize_t arity() const { return arity_; }
@@ -267,7 +283,11 @@ PyObject* break_pool(PyObject* self, PyObject* exception) {
   Py_RETURN_NONE;
 }
 
-PyObject* has_own_submit(PyObject* self, PyObject*) { return PyBool_FromLong(uses_own_submit(self)); }
+// _may_batch(iterables): whether `map` may take its items all at once and submit them by itself.
+PyObject* may_batch(PyObject* self, PyObject* iterables) {
+  return PyBool_FromLong(PyTuple_Check(iterables) && Batch::is_plain(iterables) &&
+                         uses_own_submit(self));
+}
 
 PyObject* idle_workers(PyObject* self, PyObject*) {
   Pool* pool = pool_of(self);
@@ -320,7 +340,7 @@ void deallocate(PyObject* self) {
 
 bool make_executor_type(PyObject* module) {
   static PyMethodDef methods[] = {
-      {"submit", as_method(&submit), METH_FASTCALL | METH_KEYWORDS,
+      {"submit", as_method(&submit_method), METH_FASTCALL | METH_KEYWORDS,
        "submit($self, fn, /, *args, **kwargs)\n--\n\n"
        "Have fn(*args, **kwargs) called by a worker; return a Future for its outcome.\n\n"
        "The call sees the caller's context variables.  Raises RuntimeError after shutdown, and\n"
@@ -339,7 +359,7 @@ bool make_executor_type(PyObject* module) {
       {"_close", close, METH_NOARGS, nullptr},
       {"_cancel_queued", cancel_queued, METH_NOARGS, nullptr},
       {"_break", break_pool, METH_O, nullptr},
-      {"_has_own_submit", has_own_submit, METH_NOARGS, nullptr},
+      {"_may_batch", may_batch, METH_O, nullptr},
       {"_idle_workers", idle_workers, METH_NOARGS, nullptr},
       {"_queue_size", with_pool<queue_size>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
@@ -358,8 +378,7 @@ bool make_executor_type(PyObject* module) {
       {0, nullptr}};
   if (!executor_type.make(module, "treadle._core.Executor", slots, stdlib.executor)) return false;
   auto* type = reinterpret_cast<PyObject*>(executor_type.type());
-  own_submit = PyObject_GetAttr(type, names.submit);
-  return own_submit != nullptr && PyModule_AddObjectRef(module, "Executor", type) == 0;
+  return PyModule_AddObjectRef(module, "Executor", type) == 0;
 }
 
 }  // namespace treadle::python

@@ -58,13 +58,9 @@ struct FutureSlots {
 
   static void clear_fields(PyObject* self) {
     Future& future = Future::of(self);
-    CallShape shape;
-    std::uint8_t positional = 0;
-    const CallSlots slots = future.take_slots(shape, positional);
-    Call(slots, shape, positional).drop();
+    future.discard_call();
     Py_CLEAR(future.slots_[0]);
     Py_CLEAR(future.slots_[1]);
-    Py_CLEAR(future.context_);
     Attachments* attachments = std::exchange(future.attachments_, nullptr);
     if (attachments == nullptr) return;
     Py_CLEAR(attachments->callbacks);
@@ -158,15 +154,21 @@ struct FutureSlots {
                          or_none(finished ? future.stored(1) : nullptr));
   }
 
-  static PyObject* set_result(PyObject* self, PyObject* result) {
-    if (!Future::of(self).finish(result, false)) return nullptr;
+  static PyObject* set_result(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                              PyObject* keyword_names) {
+    PyObject* result =
+        read_required("Future.set_result", "result", arguments, positional, keyword_names);
+    if (result == nullptr || !Future::of(self).finish(result, false)) return nullptr;
     Py_RETURN_NONE;
   }
 
-  static PyObject* set_exception(PyObject* self, PyObject* exception) {
+  static PyObject* set_exception(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                                 PyObject* keyword_names) {
+    PyObject* exception =
+        read_required("Future.set_exception", "exception", arguments, positional, keyword_names);
     // The standard library stores whatever it is given, and so makes None a result of None.
     const bool failed = exception != Py_None;
-    if (!Future::of(self).finish(exception, failed)) return nullptr;
+    if (exception == nullptr || !Future::of(self).finish(exception, failed)) return nullptr;
     Py_RETURN_NONE;
   }
 
@@ -177,8 +179,11 @@ struct FutureSlots {
 
   // ---- callbacks
 
-  static PyObject* add_done_callback(PyObject* self, PyObject* callback) {
-    if (!Future::of(self).add_done_callback(callback)) return nullptr;
+  static PyObject* add_done_callback(PyObject* self, PyObject* const* arguments,
+                                     Py_ssize_t positional, PyObject* keyword_names) {
+    PyObject* callback =
+        read_required("Future.add_done_callback", "fn", arguments, positional, keyword_names);
+    if (callback == nullptr || !Future::of(self).add_done_callback(callback)) return nullptr;
     Py_RETURN_NONE;
   }
 
@@ -287,11 +292,7 @@ struct FutureSlots {
   template <std::size_t kSlot>
   static int set_stored(PyObject* self, PyObject* value, void*) {
     Future& future = Future::of(self);
-    // A queued call has to make room: it will not run any more.
-    CallShape shape;
-    std::uint8_t positional = 0;
-    const CallSlots slots = future.take_slots(shape, positional);
-    const Call discarded(slots, shape, positional);
+    future.discard_call();  // a queued call has to make room: it will not run any more
     PyObject* old = nullptr;
     {
       const ObjectLock lock(future.mutex_);
@@ -359,18 +360,18 @@ bool Future::make_type(PyObject* module) {
        "exception($self, /, timeout=None)\n--\n\n"
        "Wait for the call and return its exception, None when it returned a result.\n\n"
        "timeout, CancelledError and TimeoutError are as in result()."},
-      {"add_done_callback", Slots::add_done_callback, METH_O,
-       "add_done_callback($self, fn, /)\n--\n\n"
+      {"add_done_callback", as_method(&Slots::add_done_callback), kFastKeywords,
+       "add_done_callback($self, /, fn)\n--\n\n"
        "Call fn(self) when the call has ended or was cancelled; at once when it has.\n\n"
        "Callbacks run in the order in which they were added, in the thread that ends the call;\n"
        "their exceptions are logged."},
       {"set_running_or_notify_cancel", Slots::set_running_or_notify_cancel, METH_NOARGS,
        "set_running_or_notify_cancel($self, /)\n--\n\n"
        "Begin the call: False when it was cancelled.  For executors and tests."},
-      {"set_result", Slots::set_result, METH_O,
-       "set_result($self, result, /)\n--\n\nEnd the call with a result.  For executors and tests."},
-      {"set_exception", Slots::set_exception, METH_O,
-       "set_exception($self, exception, /)\n--\n\n"
+      {"set_result", as_method(&Slots::set_result), kFastKeywords,
+       "set_result($self, /, result)\n--\n\nEnd the call with a result.  For executors and tests."},
+      {"set_exception", as_method(&Slots::set_exception), kFastKeywords,
+       "set_exception($self, /, exception)\n--\n\n"
        "End the call with an exception.  For executors and tests."},
       {"_invoke_callbacks", Slots::invoke_callbacks, METH_NOARGS, nullptr},
       {"_get_snapshot", Slots::get_snapshot, METH_NOARGS,

@@ -93,6 +93,8 @@ class Future : public Task {
   [[nodiscard]] Ref take_context() { return Ref::steal(std::exchange(context_, nullptr)); }
   [[nodiscard]] std::uint32_t pool() const { return pool_; }
   [[nodiscard]] CallSlots take_slots(CallShape& shape, std::uint8_t& positional);
+  // Lets go of a call that will not be made.
+  void discard_call();
   [[nodiscard]] bool describe(CallParts& parts) {
     return describe_call(slots_, shape_, positional_, parts);
   }

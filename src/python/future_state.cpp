@@ -175,6 +175,14 @@ CallSlots Future::take_slots(CallShape& shape, std::uint8_t& positional) {
   return shape == CallShape::kEmpty ? CallSlots{} : std::exchange(slots_, CallSlots{});
 }
 
+void Future::discard_call() {
+  CallShape shape;
+  std::uint8_t positional = 0;
+  const CallSlots slots = take_slots(shape, positional);
+  Call(slots, shape, positional).drop();
+  const Ref context = take_context();
+}
+
 bool Future::start() {
   {
     const ObjectLock lock(mutex_);
@@ -229,6 +237,7 @@ void Future::fail(PyObject* exception) {
 
 void Future::cancel_for_pool() {
   if (cancel(true) < 0) PyErr_WriteUnraisable(object());
+  discard_call();
 }
 
 void Future::abandon_in_child() {

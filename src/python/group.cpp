@@ -60,7 +60,11 @@ bool Group::add_foreign(PyObject* future, GroupLink& link) {
   const Ref done = module ? Ref::steal(PyObject_CallMethod(module.get(), "_watch", "OO", future,
                                                            self_))
                           : Ref();
-  if (!done) return false;
+  if (!done) {  // no future: it must not be left, either
+    const SavedError saved;
+    if (PyDict_DelItem(foreign_.get(), future) < 0) PyErr_Clear();
+    return false;
+  }
   if (done.get() != Py_None) complete(link, done.get() == Py_True);
   return true;
 }
@@ -222,6 +226,10 @@ struct GroupSlots {
     Py_RETURN_NONE;
   }
 
+  static PyObject* has_foreign(PyObject* self, PyObject*) {
+    return PyBool_FromLong(static_cast<bool>(group_of(self).foreign_));
+  }
+
   // The standard library's waiter protocol: futures of other kinds call these when they complete.
   static PyObject* report(PyObject* self, PyObject* future, bool failed) {
     Group& group = group_of(self);
@@ -275,6 +283,8 @@ bool Group::make_type(PyObject* module) {
        "progress($self, /)\n--\n\nReturn (number of completed futures, whether one has failed)."},
       {"split", Slots::split, METH_NOARGS,
        "split($self, /)\n--\n\nEnd the group: return the sets (completed, not completed)."},
+      {"has_foreign", Slots::has_foreign, METH_NOARGS,
+       "has_foreign($self, /)\n--\n\nTell whether futures of other libraries are watched."},
       {"close", Slots::close, METH_NOARGS,
        "close($self, /)\n--\n\nStop watching the futures."},
       {"add_result", Slots::add_result, METH_O, nullptr},

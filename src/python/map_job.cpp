@@ -33,6 +33,7 @@ MapJob::~MapJob() {
 }
 
 bool MapJob::submit() {
+  if (plan_.count == 0) return true;
   Scheduler& scheduler = pool_->scheduler();
   const auto tickets = static_cast<std::size_t>(
       std::min(plan_.count, static_cast<Py_ssize_t>(scheduler.max_workers())));

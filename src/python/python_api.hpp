@@ -52,9 +52,16 @@ inline Ref take_raised() {
 #endif
 }
 
-// Raises `exception` as `raise exception` does: same object, its context chained.
+// Raises `exception` as `raise exception` does: the same object, its context chained; a class is
+// called, and what cannot be raised is a TypeError.
 inline void raise_object(PyObject* exception) {
-  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+  if (PyExceptionInstance_Check(exception)) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+  } else if (PyExceptionClass_Check(exception)) {
+    PyErr_SetNone(exception);
+  } else {
+    PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
+  }
 }
 
 // Keeps the exception that is set, if any, over code that may set or clear another.

@@ -10,7 +10,11 @@ bool TaskRunner::run(Task& task) {
   if (task.kind() == kFutureTask) {
     future_ = &static_cast<Future&>(task);
     ran_ = future_->start();
-    if (ran_) run_started(*future_);
+    if (ran_) {
+      run_started(*future_);
+    } else {
+      future_->discard_call();  // it was cancelled, or somebody else has run it
+    }
     return future_->is_quiet();
   }
   future_ = nullptr;

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-# Importing a module registers its workloads; the order of these lines is the table's.
-from treadle.bench import workloads_submit  # noqa: F401 isort: skip
-from treadle.bench import workloads_map  # noqa: F401 isort: skip
-from treadle.bench import workloads_waiting  # noqa: F401 isort: skip
-from treadle.bench import workloads_nested  # noqa: F401 isort: skip
-from treadle.bench import workloads_blocking  # noqa: F401 isort: skip
-from treadle.bench import workloads_asyncio  # noqa: F401 isort: skip
-from treadle.bench import workloads_footprint  # noqa: F401 isort: skip
+from typing import Final
+
+from treadle.bench import (
+    workloads_asyncio,
+    workloads_blocking,
+    workloads_footprint,
+    workloads_map,
+    workloads_nested,
+    workloads_submit,
+    workloads_waiting,
+)
 from treadle.bench.workload import Workload, registered
+
+_ORDER: Final = (
+    workloads_submit,
+    workloads_map,
+    workloads_waiting,
+    workloads_nested,
+    workloads_blocking,
+    workloads_asyncio,
+    workloads_footprint,
+)
 
 
 def all_workloads() -> list[Workload]:
     """Every workload, in the order of the table."""
-    return registered()
+    groups = [module.__name__.rpartition("workloads_")[2] for module in _ORDER]
+    return sorted(registered(), key=lambda workload: groups.index(workload.group))

@@ -111,25 +111,23 @@ def measure(case: Case, tell: Tell = lambda pairs: None) -> Outcome:
     turns: list[dict[str, float]] = []
     missing: set[str] = set()
     dropped: list[str] = []
+    figures: dict[str, list[float]] = {}
     problem = ""
     failed = False
     try:
         with ExitStack() as stack:
-            rounds = case.workload.build(
-                Lab(case.workers, case.tasks, case.quick, stack, missing)
-            )
+            rounds = case.workload.build(Lab(case.workers, case.tasks, case.quick, stack, missing))
             if case.workload.warm_up:
                 _take_turns(rounds, dropped)
             end = monotonic() + seconds
             while len(turns) < fewest or (len(turns) < most and monotonic() < end):
                 turns.append(_take_turns(rounds, dropped))
                 tell(len(turns))
+            # Only who took every turn: a rival may have failed in a later one.
             figures = {name: [turn[name] for turn in turns] for name in rounds}
     except Unavailable as reason:
         problem = str(reason)
     except Exception as error:  # one broken line must not cost the user the others
         problem = f"{type(error).__name__}: {error}"
         failed = True
-    if problem:
-        figures = {}
     return Outcome(case, figures, frozenset(missing), tuple(dropped), problem, failed)

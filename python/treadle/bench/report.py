@@ -8,7 +8,7 @@ from typing import Any
 
 from treadle.bench.machine import Machine
 from treadle.bench.measure import Outcome, Spread
-from treadle.bench.rivals import rival_versions
+from treadle.bench.rivals import HOW_TO_INSTALL, rival_versions
 from treadle.bench.workload import TREADLE, Case, Unit
 
 
@@ -27,12 +27,19 @@ def digits(value: float) -> str:
     size = abs(value)
     if size >= 99.95:
         return f"{value:.0f}"
-    return f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
+    if size >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.9995 else f"{value:.3f}"
 
 
 def times(value: float) -> str:
     """A ratio."""
-    return f"{digits(value)}x"
+    return f"{ratio_digits(value)}x"
+
+
+def ratio_digits(value: float) -> str:
+    """As `digits`, but two places are enough below 1."""
+    return digits(value) if value >= 1 else f"{value:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def lines(outcome: Outcome) -> list[Line]:
                 ours="" if found else ours,
                 theirs=figure(outcome.figure(rival).median, unit),
                 ratio=times(ratio.median),
-                spread=f"{digits(ratio.low)} .. {digits(ratio.high)}",
+                spread=f"{ratio_digits(ratio.low)} .. {ratio_digits(ratio.high)}",
             )
         )
     return found
@@ -82,7 +89,7 @@ class Table:
 
     def __init__(self, cases: Iterable[Case], extra: Sequence[tuple[str, int]] = ()) -> None:
         title = max((len(case.title) for case in cases), default=0)
-        self._widths = [title, 25, 8, 9, 7, 14, *(width for _, width in extra)]
+        self._widths = [title, 25, 8, 9, 7, 12, *(width for _, width in extra)]
         self._headings = (*HEADINGS, *(name for name, _ in extra))
 
     def heading(self) -> str:
@@ -106,7 +113,7 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
         " needs less), with its quartiles."
     ]
     missing = sorted(set[str]().union(*(outcome.missing for outcome in outcomes)))
-    found += [f"{name} is not installed: left out (pip install {name})." for name in missing]
+    found += [f"{name} is not installed: left out; {HOW_TO_INSTALL[name]}" for name in missing]
     found += [
         f"{outcome.case.title}: a rival is left out, {reason}."
         for outcome in outcomes

@@ -30,6 +30,13 @@ FAST_THREAD_POOL: Final = "fastthreadpool"
 THREAD_POOL: Final = "ThreadPool"
 PLAIN_LOOP: Final = "plain loop"
 
+HOW_TO_INSTALL: Final = {
+    # Its source package builds with Cython 0.29 only, and does not say so.
+    FAST_THREAD_POOL: "pip install 'Cython<3' setuptools wheel && "
+    "pip install --no-build-isolation fastthreadpool",
+}
+"""The optional rivals."""
+
 _PATIENCE: Final = 20.0
 
 
@@ -44,7 +51,8 @@ def start_workers(submit: Callable[..., object], workers: int) -> None:
 def treadle_pool(lab: Lab, workers: int | None = None) -> treadle.ThreadPoolExecutor:
     """Our pool with its workers running, shut down at the workload's end."""
     count = lab.workers if workers is None else workers
-    pool = lab.stack.enter_context(treadle.ThreadPoolExecutor(count))
+    pool = treadle.ThreadPoolExecutor(count)
+    lab.stack.callback(pool.shutdown)
     start_workers(pool.submit, count)
     return pool
 
@@ -52,7 +60,8 @@ def treadle_pool(lab: Lab, workers: int | None = None) -> treadle.ThreadPoolExec
 def stdlib_pool(lab: Lab, workers: int | None = None) -> Pool:
     """The standard pool with its workers running, shut down at the workload's end."""
     count = lab.workers if workers is None else workers
-    pool = lab.stack.enter_context(concurrent.futures.ThreadPoolExecutor(count))
+    pool = concurrent.futures.ThreadPoolExecutor(count)
+    lab.stack.callback(pool.shutdown)
     start_workers(pool.submit, count)
     return pool
 

@@ -144,7 +144,5 @@ def cases(
     return [
         Case(item, count, item.quick_tasks if quick else item.tasks, quick)
         for item in workloads
-        for count in (
-            item.workers if workers is None or item.fixed_workers else (workers,)
-        )
+        for count in (item.workers if workers is None or item.fixed_workers else (workers,))
     ]

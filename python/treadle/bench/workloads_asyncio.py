@@ -42,14 +42,10 @@ def _on_a_loop(
 @workload("run_in_executor, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
 def asyncio_gather(lab: Lab) -> Rounds:
     """What does a call cost that asyncio hands to the pool, many at once?"""
-    return {
-        name: _on_a_loop(lab, pool, gathered) for name, pool in rivals.both_pools(lab).items()
-    }
+    return {name: _on_a_loop(lab, pool, gathered) for name, pool in rivals.both_pools(lab).items()}
 
 
 @workload("run_in_executor, one at a time", workers=2, tasks=1000, quick_tasks=300)
 def asyncio_in_turn(lab: Lab) -> Rounds:
     """What does a call cost that asyncio hands to the pool, each after the last?"""
-    return {
-        name: _on_a_loop(lab, pool, in_turn) for name, pool in rivals.both_pools(lab).items()
-    }
+    return {name: _on_a_loop(lab, pool, in_turn) for name, pool in rivals.both_pools(lab).items()}

@@ -30,7 +30,7 @@ def nested_fork_join(lab: Lab) -> Rounds:
     """What does a task cost in a tree where every task waits for its children?
 
     The standard pool deadlocks when all of its workers wait, so it gets one worker for every node
-    that waits and one more; ours runs on a few, because a worker that waits runs other tasks meanwhile.
+    that waits and one more; ours runs on a few: a worker that waits runs other tasks meanwhile.
     """
 
     def tree(pool: Pool) -> None:

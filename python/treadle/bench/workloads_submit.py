@@ -6,6 +6,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from time import perf_counter
 from typing import Any
@@ -37,12 +38,14 @@ def burst_of_async_results(pool: ThreadPool, tasks: int) -> None:
         result.get()
 
 
-@workload("submit + result, {workers} workers", workers=(1, 2, 4, 8), tasks=10_000, quick_tasks=3000)
+@workload(
+    "submit + result, {workers} workers", workers=(1, 2, 4, 8), tasks=10_000, quick_tasks=3000
+)
 def submit_result(lab: Lab) -> Rounds:
     """What does a task cost from `submit` to its result, in a burst of many?"""
     tasks = lab.tasks
     rounds = {
-        name: lab.timed(lambda pool=pool: burst(pool, tasks))
+        name: lab.timed(partial(burst, pool, tasks))
         for name, pool in rivals.both_pools(lab).items()
     }
     fast = rivals.fast_thread_pool(lab)
@@ -117,9 +120,7 @@ def submit_only(lab: Lab) -> Rounds:
     return _submitters(lab, hold=False)
 
 
-@workload(
-    "submit only, worker held", workers=1, fixed_workers=True, tasks=10_000, quick_tasks=3000
-)
+@workload("submit only, worker held", workers=1, fixed_workers=True, tasks=10_000, quick_tasks=3000)
 def submit_held(lab: Lab) -> Rounds:
     """How long does `submit` itself take, when nothing else can run?
 
@@ -159,9 +160,7 @@ def submit_context(lab: Lab) -> Rounds:
 
     def copying() -> None:
         copy_context = contextvars.copy_context
-        futures = [
-            stdlib.submit(copy_context().run, nothing, number) for number in range(tasks)
-        ]
+        futures = [stdlib.submit(copy_context().run, nothing, number) for number in range(tasks)]
         for future in futures:
             future.result()
 

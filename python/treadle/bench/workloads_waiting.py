@@ -5,8 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from _thread import allocate_lock
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -68,7 +69,7 @@ def round_trip(lab: Lab) -> Rounds:
     """
     tasks = lab.tasks
     rounds = {
-        name: lab.timed(lambda pool=pool: one_at_a_time(pool, tasks))
+        name: lab.timed(partial(one_at_a_time, pool, tasks))
         for name, pool in rivals.both_pools(lab).items()
     }
     ping_pong = PingPong()
@@ -83,7 +84,7 @@ def _percentile(figures: list[float], percent: float) -> float:
 
 
 @contextmanager
-def _busy_neighbour() -> Iterator[None]:
+def _busy_neighbour() -> Generator[None, None, None]:
     started, stop = threading.Event(), threading.Event()
 
     def burn() -> None:
@@ -102,22 +103,25 @@ def _busy_neighbour() -> Iterator[None]:
 
 
 @workload(
-    "round trip beside a busy thread, p99", workers=1, tasks=100, quick_tasks=50, pairs=(3, 1),
+    "round trip beside a busy thread, p99", workers=1, tasks=100, quick_tasks=40, pairs=(3, 1),
     warm_up=False,
 )  # fmt: skip
 def round_trip_busy(lab: Lab) -> Rounds:
     """How long does the slowest round trip in a hundred take while another thread computes?
 
-    With a GIL this is its switch interval, once or twice, whoever the pool is.
+    With a GIL this is its switch interval, once or twice, whoever the pool is.  It takes at
+    least half a second: for some milliseconds the busy thread may get no turn at all.
     """
+    shortest = 0.2 if lab.quick else 0.5
 
     def slowest(pool: Pool) -> Round:
         def one_round() -> float:
             trips: list[float] = []
             with _busy_neighbour():
-                for number in range(lab.tasks):
+                end = perf_counter() + shortest
+                while len(trips) < lab.tasks or perf_counter() < end:
                     start = perf_counter()
-                    pool.submit(nothing, number).result()
+                    pool.submit(nothing, 1).result()
                     trips.append(perf_counter() - start)
             return _percentile(trips, 99)
 
@@ -129,9 +133,7 @@ def round_trip_busy(lab: Lab) -> Rounds:
 Futures = list[concurrent.futures.Future[int]]
 
 
-def _collecting(
-    lab: Lab, pool: Pool, collect: Callable[[Futures], Iterable[Any]]
-) -> Round:
+def _collecting(lab: Lab, pool: Pool, collect: Callable[[Futures], Iterable[Any]]) -> Round:
     """A round of the whole job: submit all, then collect all."""
 
     def job() -> None:
@@ -166,8 +168,7 @@ def stdlib_as_completed(lab: Lab) -> Rounds:
 def stdlib_wait(lab: Lab) -> Rounds:
     """What does a task cost when `concurrent.futures.wait` waits for all, unchanged code?"""
     return {
-        name: _collecting(lab, pool, _all_done)
-        for name, pool in rivals.both_pools(lab).items()
+        name: _collecting(lab, pool, _all_done) for name, pool in rivals.both_pools(lab).items()
     }
 
 

@@ -153,7 +153,7 @@ class ThreadPoolExecutor(Executor):
             end_time = timeout + time.monotonic()
         else:
             end_time = None
-        if buffersize is None and self._has_own_submit():
+        if buffersize is None and self._may_batch(iterables):
             return self._map(fn, iterables, timeout, ordered)
         calls = zip(*iterables)
         futures = deque(
