@@ -129,9 +129,7 @@ def make_executor(
 
 
 @pytest.fixture
-def executor(
-    make_executor: Callable[..., ThreadPoolExecutor], workers: int
-) -> ThreadPoolExecutor:
+def executor(make_executor: Callable[..., ThreadPoolExecutor], workers: int) -> ThreadPoolExecutor:
     """A pool of `workers` workers."""
     return make_executor(workers)
 

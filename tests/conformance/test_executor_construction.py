@@ -61,9 +61,7 @@ def test_all_arguments_may_be_keywords(make_executor: Callable[..., ThreadPoolEx
 
 
 @pytest.mark.parametrize("max_workers", [0, -1, -(10**30), 0.0, False])
-def test_no_workers_are_too_few(
-    executor_type: type[ThreadPoolExecutor], max_workers: int
-) -> None:
+def test_no_workers_are_too_few(executor_type: type[ThreadPoolExecutor], max_workers: int) -> None:
     with pytest.raises(ValueError, match=r"^max_workers must be greater than 0$"):
         executor_type(max_workers)
     with pytest.raises(ValueError, match=r"^max_workers must be greater than 0$"):

@@ -46,7 +46,7 @@ def test_a_worker_lets_go_of_the_result_before_it_rests(executor: ThreadPoolExec
 
 
 def test_a_worker_lets_go_of_a_failure_before_it_rests(executor: ThreadPoolExecutor) -> None:
-    class Failure(Exception):  # noqa: N818
+    class Failure(Exception):
         """An exception that can be weakly referenced."""
 
     def fail() -> None:
@@ -169,11 +169,14 @@ def test_a_pool_in_a_cycle_is_collected(
     class Owner:
         """Owns a pool that holds its owner."""
 
-    owner = Owner()
-    owner.pool = executor_type(1, initializer=lambda: owner)  # type: ignore[attr-defined]
-    owner.pool.owner = owner  # type: ignore[attr-defined]
-    reference = weakref.ref(owner.pool)  # type: ignore[attr-defined]
-    del owner
+        def __init__(self) -> None:
+            self.pool = executor_type(1, initializer=self.initialize)
+            self.pool.owner = self  # type: ignore[attr-defined]
+
+        def initialize(self) -> None:
+            pass
+
+    reference = weakref.ref(Owner().pool)
     assert eventually_dead(reference)
 
 

@@ -137,10 +137,7 @@ def test_cancelling_futures_wakes_those_who_wait_for_them(
 ) -> None:
     occupy(executor, gate, workers)
     queued = [executor.submit(int) for _ in range(5)]
-    waits = [
-        in_thread(module.wait, queued, LIMIT)
-        for module in (concurrent.futures, treadle)
-    ]
+    waits = [in_thread(module.wait, queued, LIMIT) for module in (concurrent.futures, treadle)]
     lists = [
         in_thread(lambda module=module: list(module.as_completed(queued, LIMIT)))
         for module in (concurrent.futures, treadle)
@@ -171,7 +168,7 @@ def test_a_worker_cannot_wait_for_its_own_end(
     executor: ThreadPoolExecutor,
 ) -> None:
     future = executor.submit(executor.shutdown)
-    with pytest.raises(RuntimeError, match="^cannot join current thread$"):
+    with pytest.raises(RuntimeError, match=r"^cannot join current thread$"):
         future.result(LIMIT)
     assert executor._shutdown
 
@@ -207,9 +204,7 @@ def test_a_task_running_during_shutdown_may_not_submit(
     )
 
 
-def test_shutdown_waits_for_callbacks_too(
-    executor: ThreadPoolExecutor, gate: Gate
-) -> None:
+def test_shutdown_waits_for_callbacks_too(executor: ThreadPoolExecutor, gate: Gate) -> None:
     ended = threading.Event()
     future = executor.submit(gate.wait)
     gate.await_arrivals()

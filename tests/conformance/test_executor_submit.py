@@ -61,7 +61,7 @@ def test_the_keywords_are_taken_when_submitted(
 
 
 def test_every_kind_of_callable_runs(executor: ThreadPoolExecutor) -> None:
-    class Callable_:  # noqa: N801
+    class Callable_:
         """Callable as an instance, a method, a class method and a static method."""
 
         def __call__(self, value: int) -> int:

@@ -73,9 +73,7 @@ def test_workers_are_threads_named_by_prefix_and_number(
     make_executor: Callable[..., ThreadPoolExecutor], gate: Gate, workers: int
 ) -> None:
     pool = make_executor(workers, thread_name_prefix="special")
-    futures = [
-        pool.submit(lambda: gate.wait(threading.current_thread())) for _ in range(workers)
-    ]
+    futures = [pool.submit(lambda: gate.wait(threading.current_thread())) for _ in range(workers)]
     gate.await_arrivals(workers)
     gate.open()
     names = sorted(future.result(LIMIT).name for future in futures)

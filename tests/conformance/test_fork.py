@@ -1,4 +1,4 @@
-"""Fork: the parent's pool goes on, and the child can have pools of its own, and use its parent's."""
+"""Fork: the parent's pool goes on; the child can have its own pools, and use its parent's."""
 
 from __future__ import annotations
 
@@ -157,7 +157,9 @@ print(list(pool.map(int, range(5))))
 
 @pytest.mark.standard_since(3, 14)  # older ones try to join threads of the parent
 @each_worker_count
-def test_a_process_forked_by_a_task_ends_properly(run_child: Callable[..., str], count: int) -> None:
+def test_a_process_forked_by_a_task_ends_properly(
+    run_child: Callable[..., str], count: int
+) -> None:
     output = run_child(f"""
         import multiprocessing
         fork = multiprocessing.get_context("fork")

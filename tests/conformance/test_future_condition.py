@@ -207,16 +207,6 @@ def test_a_holder_of_the_condition_delays_a_worker(
     assert future.result(30) == "done"
 
 
-def test_a_holder_of_the_condition_delays_readers(future: Future[Any]) -> None:
-    future.set_result(1)
-    future._condition.acquire()
-    thread = in_thread(future.cancelled)
-    thread.thread.join(0.02)
-    assert thread.thread.is_alive()
-    future._condition.release()
-    assert thread.get() is False
-
-
 def test_a_condition_held_for_one_future_does_not_delay_another(
     make_executor: Callable[..., ThreadPoolExecutor], gate: Gate
 ) -> None:

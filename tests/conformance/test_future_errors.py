@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import traceback
 import weakref
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,12 +91,13 @@ def test_an_exception_raised_again_while_another_is_handled_has_it_as_context(
 ) -> None:
     future = future_type()
     future.set_exception(ValueError("the result"))
+    handled = KeyError("handled")
     try:
-        throw(KeyError("handled"))
-    except KeyError as handled:
+        throw(handled)
+    except KeyError:
         with pytest.raises(ValueError, match="the result") as caught:
             future.result()
-        assert caught.value.__context__ is handled
+    assert caught.value.__context__ is handled
 
 
 def test_cause_notes_and_attributes_stay(executor: ThreadPoolExecutor) -> None:
@@ -197,7 +199,7 @@ def test_an_exception_lives_no_longer_than_its_readers(future_type: type[Future[
 def test_the_collector_finds_cycles_of_futures_results_and_exceptions(
     future_type: type[Future[Any]],
 ) -> None:
-    class Failure(Exception):  # noqa: N818
+    class Failure(Exception):
         """An exception that knows its future."""
 
     first, second, third = future_type(), future_type(), future_type()
@@ -236,7 +238,7 @@ def test_the_collector_finds_cycles_through_callbacks_waiters_and_attributes(
 
 def test_the_collector_finds_cycles_of_ended_tasks(executor: ThreadPoolExecutor) -> None:
     holder: list[Any] = []
-    future = executor.submit(lambda: holder)
+    future = executor.submit(itemgetter(0), [holder])
     holder.append(future)
     holder.append(Thing())
     assert future.result(LIMIT) is holder

@@ -50,7 +50,7 @@ def test_the_repr_of_a_finished_future_names_the_type_of_the_result(
 def test_the_repr_of_a_failed_future_names_the_type_of_the_exception(
     future: Future[Any],
 ) -> None:
-    class Local(Exception):  # noqa: N818
+    class Local(Exception):
         """Its qualified name is longer than its name."""
 
     future.set_exception(Local("text"))

@@ -221,6 +221,6 @@ def test_a_future_can_be_weakly_referenced_and_hashed(future: Future[Any]) -> No
     assert reference() is future
     assert hash(future) == hash(future)
     assert {future: 1}[future] == 1
-    assert future == future  # noqa: PLR0124
+    assert future == future
     assert future != type(future)()
     assert bool(future) is True

@@ -60,9 +60,7 @@ def test_a_result_in_time_is_given(future: Future[Any], method: str, timeout: An
 
 @each_method
 @pytest.mark.parametrize("timeout", [0, -1, "soon", object(), float("inf"), 1e300])
-def test_an_ended_future_looks_at_no_limit(
-    future: Future[Any], method: str, timeout: Any
-) -> None:
+def test_an_ended_future_looks_at_no_limit(future: Future[Any], method: str, timeout: Any) -> None:
     future.set_result(3)
     assert getattr(future, method)(timeout) == (3 if method == "result" else None)
 

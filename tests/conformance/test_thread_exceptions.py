@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from support.logs import LogRecorder
 
 
-class Outside(Exception):  # noqa: N818
+class Outside(Exception):
     """Set in a thread by another one."""
 
 

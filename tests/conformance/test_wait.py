@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import weakref
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from support.references import eventually_dead
 from support.waiting import LIMIT, Gate, eventually, in_thread, occupy
 
 if TYPE_CHECKING:
-    import weakref
     from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -237,8 +237,6 @@ def test_tasks_of_both_libraries_are_waited_for_together(
 def test_the_waiting_thread_keeps_no_future(
     library: Library, make_futures: Callable[..., Any]
 ) -> None:
-    import weakref
-
     futures = make_futures(3)
     references: list[weakref.ref[Any]] = [weakref.ref(future) for future in futures]
     for future in futures:

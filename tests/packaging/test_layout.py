@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -53,14 +52,3 @@ def test_no_file_is_longer_than_its_concept() -> None:
 def test_examples_are_short() -> None:
     lengths = {relative(file): line_count(file) for file in sources("examples")}
     assert {name: lines for name, lines in lengths.items() if lines > EXAMPLE_LIMIT} == {}
-
-
-def test_the_package_says_what_it_exports_in_order() -> None:
-    tree = ast.parse((ROOT / "python/treadle/__init__.py").read_text())
-    exported = [
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    ]
-    assert len(exported) == 1
-    assert list(exported[0]) == sorted(set(exported[0]))

@@ -35,9 +35,8 @@ def nox_sessions() -> set[str]:
     return names
 
 
-def test_package_extension_and_metadata_state_one_version() -> None:
+def test_package_and_metadata_state_one_version() -> None:
     assert treadle.__version__ == stated_version()
-    assert treadle._core.__version__ == stated_version()
     assert importlib.metadata.version("treadle") == stated_version()
 
 
@@ -50,6 +49,11 @@ def test_the_annotations_are_shipped() -> None:
     package = Path(treadle.__file__).parent
     assert (package / "py.typed").is_file()
     assert (package / "_core.pyi").is_file()
+
+
+def test_everything_exported_exists_once() -> None:
+    assert len(treadle.__all__) == len(set(treadle.__all__))
+    assert [name for name in treadle.__all__ if not hasattr(treadle, name)] == []
 
 
 def test_nothing_is_needed_at_run_time() -> None:

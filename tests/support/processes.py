@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 from support.waiting import LIMIT
 
@@ -32,35 +33,43 @@ def send_when_main_sleeps(number=signal.SIGINT):
 """A function for child processes that send signals to themselves."""
 
 
-def run_python(
-    imports: str,
-    source: str,
-    *arguments: str,
-    limit: float = LIMIT,
-    returncode: int = 0,
-    environment: dict[str, str] | None = None,
-) -> str:
-    """Runs the source in a new interpreter; gives what it printed.
+OPTIONS = [
+    "-X",
+    "faulthandler",
+    "-W",
+    "error",
+    "-W",
+    "ignore:This process:DeprecationWarning",  # 3.12+: fork with threads
+]
+
+
+def run_python(imports: str, source: str, *arguments: str, **options: Any) -> str:
+    """Runs the source in a new interpreter; gives what it printed (see `run`)."""
+    return run("-c", imports + textwrap.dedent(source), *arguments, **options)
+
+
+def run(*arguments: str, limit: float = LIMIT, returncode: int = 0) -> str:
+    """Runs a new interpreter; gives what it printed.
 
     It must end in time with `returncode`, and complain of nothing.  One that does not end is
     aborted, so that the failure shows the stack of each of its threads.
     """
-    command = [sys.executable, "-X", "faulthandler", "-W", "error"]
-    command += ["-W", "ignore:This process:DeprecationWarning"]  # 3.12+: fork with threads
-    command += ["-c", imports + textwrap.dedent(source), *arguments]
     with subprocess.Popen(
-        command,
+        [sys.executable, *OPTIONS, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, **(environment or {})},
     ) as process:
         try:
             output, complaints = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGABRT)
-            output, complaints = process.communicate()
+            try:
+                output, complaints = process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                output, complaints = "", "(and it does not die of SIGABRT)"
+            os.killpg(process.pid, signal.SIGKILL)  # its children, too
             message = f"the child does not end; it printed {output!r} and\n{complaints}"
             raise AssertionError(message) from None
     assert (process.returncode, complaints) == (returncode, ""), output

@@ -11,10 +11,11 @@ from weakref import ref
 
 from treadle import compat
 from treadle._core import Executor
-from treadle.errors import BrokenThreadPool
+from treadle.errors import BrokenThreadPool, TimeoutError
 from treadle.executors import _standard_submit
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
+from treadle.futures import FIRST_COMPLETED, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -286,29 +287,38 @@ def _as_they_come(
     futures: deque[Future[T]],
     end_time: float | None,
 ) -> Iterator[T]:
-    done: deque[Future[T]] = deque()
+    ended: deque[Future[T]] = deque()  # by callback: in the order in which the calls ended
+    watched: set[Future[T]] = set()
     try:
-        while futures:
-            _wait_for_one(futures, done, end_time)
-            while done:
-                _next_call(executor, fn, calls, futures)
-                yield _take([done.popleft()], end_time)
+        while True:
+            while futures:
+                watched.add(futures[0])
+                futures.popleft().add_done_callback(ended.append)
+            if not watched:
+                return
+            first = [_first_ended(watched, ended, end_time)]
+            _next_call(executor, fn, calls, futures)
+            yield _take(first, end_time)
     finally:
-        for future in futures:
+        for future in watched:
             future.cancel()
 
 
-def _wait_for_one(
-    futures: deque[Future[T]], done: deque[Future[T]], end_time: float | None
-) -> None:
-    """Move the futures that have completed, one at least, from one deque to the other."""
-    from treadle.futures import FIRST_COMPLETED, wait
-
-    timeout = None if end_time is None else end_time - time.monotonic()
-    completed = wait(futures, timeout, FIRST_COMPLETED).done
-    if not completed:
-        raise TimeoutError
-    waiting = [future for future in futures if future not in completed]
-    futures.clear()
-    futures.extend(waiting)
-    done.extend(completed)  # type: ignore[arg-type]
+def _first_ended(
+    watched: set[Future[T]], ended: deque[Future[T]], end_time: float | None
+) -> Future[T]:
+    """Wait for one of the watched futures, and take it from them."""
+    while True:
+        while ended:
+            future = ended.popleft()
+            if future in watched:
+                watched.remove(future)
+                return future
+        timeout = None if end_time is None else end_time - time.monotonic()
+        done = wait(watched, timeout, FIRST_COMPLETED).done
+        if not done:
+            raise TimeoutError
+        if not ended:  # it wakes waiters first and calls back then
+            future = done.pop()
+            watched.remove(future)
+            return future

@@ -1,0 +1,102 @@
+"""The examples run as they are, and with the standard library after changing one import."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+pytestmark = pytest.mark.slow
+
+LIBRARIES = ["treadle", "concurrent.futures"]
+
+
+def example(name: str, imported: str, folder: Path) -> Path:
+    """A copy of an example that imports ``imported``: no other line is changed."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    changed, imports = re.subn(r"(?m)^from treadle import", f"from {imported} import", text)
+    assert imports == 1, "an example imports treadle in one line"
+    copy = folder / name
+    copy.write_text(changed, encoding="utf-8")
+    return copy
+
+
+def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(params=LIBRARIES)
+def imported(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Files in several folders: empty, small, larger than one read, and a link to one of them."""
+    root = tmp_path / "tree"
+    for number in range(20):
+        folder = root / f"folder {number % 4}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"file {number}").write_bytes(bytes([number]) * number * 100)
+    (root / "large").write_bytes(bytes(range(256)) * 8192)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(root / "pipe")
+        (root / "link").symlink_to(root / "large")
+    return root
+
+
+def test_hash_tree_prints_the_digest_of_every_file(
+    imported: str, tree: Path, tmp_path: Path
+) -> None:
+    finished = run(example("hash_tree.py", imported, tmp_path), str(tree))
+
+    files = sorted(p for p in tree.rglob("*") if p.is_file() and not p.is_symlink())
+    expected = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p}" for p in files]
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines() == expected
+    assert "100%" in finished.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_hash_tree_tells_of_a_file_that_it_cannot_read(
+    imported: str, tree: Path, tmp_path: Path
+) -> None:
+    (tree / "large").chmod(0)
+
+    finished = run(example("hash_tree.py", imported, tmp_path), str(tree))
+
+    assert finished.returncode == 1
+    assert "large: Permission denied" in finished.stderr
+    assert len(finished.stdout.splitlines()) == 20
+
+
+def test_hash_tree_without_a_directory_says_how_to_use_it(imported: str, tmp_path: Path) -> None:
+    finished = run(example("hash_tree.py", imported, tmp_path))
+
+    assert finished.returncode == 1
+    assert finished.stderr == "usage: hash_tree.py DIR\n"
+
+
+@pytest.mark.parametrize("pages", [1, 60])
+def test_crawl_reads_as_many_pages_as_asked(imported: str, pages: int, tmp_path: Path) -> None:
+    finished = run(example("crawl.py", imported, tmp_path), str(pages))
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == f"{pages} pages\n"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_fits_on_a_screen(name: str) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 60
