@@ -300,7 +300,7 @@ def _as_they_come(
             _next_call(executor, fn, calls, futures)
             yield _take(first, end_time)
     finally:
-        for future in watched:
+        for future in (*watched, *futures):
             future.cancel()
 
 
