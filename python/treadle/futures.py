@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed", "wait"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound="Future[Any]")
 
 
 def wait(
@@ -43,7 +44,7 @@ def wait(
         done, not_done = treadle.wait(futures, timeout=5)
     """
     futures = set(fs)
-    group: Group[T] = Group(futures, timeout)
+    group: Group[Future[T]] = Group(futures, timeout)
     completed, failed = group.progress()
     if completed == len(futures) or (completed and return_when == FIRST_COMPLETED):
         pass
@@ -61,7 +62,7 @@ def wait(
     return DoneAndNotDoneFutures(*group.split())
 
 
-def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
+def as_completed(fs: Iterable[F], timeout: float | None = None) -> Iterator[F]:
     """Give futures as they complete; as `concurrent.futures.as_completed`, several times faster.
 
     Args:
@@ -81,11 +82,11 @@ def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Itera
         for future in treadle.as_completed(futures):
             print(future.result())
     """
-    group: Group[T] = Group(set(fs), timeout)
+    group: Group[F] = Group(set(fs), timeout)
     return _leaving(group) if group.has_foreign() else group
 
 
-def _leaving(group: Group[T]) -> Iterator[Future[T]]:
+def _leaving(group: Group[F]) -> Iterator[F]:
     """The group's futures; other libraries' futures forget the group when the reader stops."""
     try:
         yield from group

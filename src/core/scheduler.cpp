@@ -87,7 +87,8 @@ Scheduler::Taken Scheduler::take(Worker& self) {
 void Scheduler::sleep(const Worker& self) {
   // Pairs with the release store of whoever took this worker off the idle stack.
   while (self.signal_.load(std::memory_order_acquire) == Worker::kAsleep) {
-    (void)park(self.signal_, Worker::kAsleep, std::nullopt);  // the loop looks again, whatever it was
+    (void)park(self.signal_, Worker::kAsleep,
+               std::nullopt);  // the loop looks again, whatever it was
   }
 }
 

@@ -25,7 +25,8 @@ inline bool read_optional(const char* function, const char* keyword, PyObject* c
       return false;
     }
     if (positional == 1) {
-      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function, keyword);
+      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function,
+                   keyword);
       return false;
     }
     value = arguments[positional + i];
@@ -38,7 +39,8 @@ inline PyObject* read_required(const char* function, const char* keyword,
                                PyObject* const* arguments, Py_ssize_t positional,
                                PyObject* keyword_names) {
   PyObject* value = nullptr;
-  if (!read_optional(function, keyword, arguments, positional, keyword_names, value)) return nullptr;
+  if (!read_optional(function, keyword, arguments, positional, keyword_names, value))
+    return nullptr;
   if (value == nullptr) {
     PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: '%s'", function,
                  keyword);

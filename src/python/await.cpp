@@ -21,8 +21,7 @@ namespace treadle::python {
 namespace {
 
 struct Awaiter {
-  PyObject_HEAD
-  PyObject* future;
+  PyObject_HEAD PyObject* future;
   PyObject* delegate;  // the loop's future's iterator, once there is one
 };
 
@@ -100,7 +99,8 @@ PyObject* throw_in(PyObject* self, PyObject* args) {
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   if (PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback) == 0) return nullptr;
   if (!stdlib.load_asyncio()) return nullptr;
-  PyObject* kind = PyExceptionInstance_Check(type) ? reinterpret_cast<PyObject*>(Py_TYPE(type)) : type;
+  PyObject* kind =
+      PyExceptionInstance_Check(type) ? reinterpret_cast<PyObject*>(Py_TYPE(type)) : type;
   if (PyErr_GivenExceptionMatches(kind, stdlib.asyncio_cancelled_error) != 0 &&
       Future::of(awaiter.future).cancel() < 0) {
     return nullptr;
@@ -158,17 +158,16 @@ bool make_await_type(PyObject* module) {
                                   {"throw", throw_in, METH_VARARGS, nullptr},
                                   {"close", close, METH_NOARGS, nullptr},
                                   {}};
-  static PyType_Slot slots[] = {
-      {Py_tp_doc, const_cast<char*>("What `await future` runs.")},
-      {Py_tp_iter, function_slot(&PyObject_SelfIter)},
-      {Py_tp_iternext, function_slot(&next)},
-      {Py_am_send, function_slot(&send)},
-      {Py_am_await, function_slot(&PyObject_SelfIter)},
-      {Py_tp_methods, methods},
-      {Py_tp_traverse, function_slot(&traverse)},
-      {Py_tp_clear, function_slot(&clear)},
-      {Py_tp_dealloc, function_slot(&deallocate)},
-      {0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("What `await future` runs.")},
+                                {Py_tp_iter, function_slot(&PyObject_SelfIter)},
+                                {Py_tp_iternext, function_slot(&next)},
+                                {Py_am_send, function_slot(&send)},
+                                {Py_am_await, function_slot(&PyObject_SelfIter)},
+                                {Py_tp_methods, methods},
+                                {Py_tp_traverse, function_slot(&traverse)},
+                                {Py_tp_clear, function_slot(&clear)},
+                                {Py_tp_dealloc, function_slot(&deallocate)},
+                                {0, nullptr}};
   static PyType_Spec spec{
       "treadle._core.FutureAwaiter", sizeof(Awaiter), 0,
       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};

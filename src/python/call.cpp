@@ -60,7 +60,8 @@ bool describe_call(const CallSlots& slots, CallShape shape, std::uint8_t positio
   }
   const Py_ssize_t keywords = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
   for (Py_ssize_t i = 0; i < keywords; ++i) {
-    if (PyDict_SetItem(parts.kwargs.get(), PyTuple_GET_ITEM(names, i), objects[1 + count + i]) < 0) {
+    if (PyDict_SetItem(parts.kwargs.get(), PyTuple_GET_ITEM(names, i), objects[1 + count + i]) <
+        0) {
       return false;
     }
   }

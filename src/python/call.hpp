@@ -54,8 +54,8 @@ class Call {
   [[nodiscard]] PyObject* invoke() {
     if (shape_ == CallShape::kInline) {
       // The slot before the first argument is ours: a bound method may borrow it for its self.
-      return PyObject_Vectorcall(slots_[0], &slots_[1], positional_ | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                 nullptr);
+      return PyObject_Vectorcall(slots_[0], &slots_[1],
+                                 positional_ | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
     }
     CallBlock* block = reinterpret_cast<CallBlock*>(slots_[0]);
     PyObject** objects = block->objects();

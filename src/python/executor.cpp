@@ -1,5 +1,7 @@
 #include "python/executor.hpp"
 
+#include <atomic>
+
 #include "python/arguments.hpp"
 #include "python/context.hpp"
 #include "python/map_job.hpp"
@@ -35,16 +37,17 @@ Pool* pool_of(PyObject* self) {
 // Any change to the class gives it a new version tag, so one comparison tells that it has not
 // changed since the last look.
 bool standard_submit_replaced() {
-  static unsigned int unchanged = 0;
+  static std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
   auto* standard = reinterpret_cast<PyTypeObject*>(stdlib.executor);
-  if (standard->tp_version_tag == unchanged && unchanged != 0) return false;
+  const unsigned int last = unchanged.load(std::memory_order_relaxed);
+  if (standard->tp_version_tag == last && last != 0) return false;
   const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
   if (!now) {
     PyErr_Clear();
     return false;
   }
   if (now.get() != stdlib.executor_submit) return true;
-  unchanged = standard->tp_version_tag;
+  unchanged.store(standard->tp_version_tag, std::memory_order_relaxed);
   return false;
 }
 
@@ -140,9 +143,9 @@ class Batch {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(iterables); ++i) {
       PyTypeObject* type = Py_TYPE(PyTuple_GET_ITEM(iterables, i));
       const bool plain = type == &PyList_Type || type == &PyTuple_Type || type == &PyRange_Type ||
-                         type == &PyDict_Type || type == &PySet_Type ||
-                         type == &PyFrozenSet_Type || type == &PyUnicode_Type ||
-                         type == &PyBytes_Type || type == &PyByteArray_Type;
+                         type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type ||
+                         type == &PyUnicode_Type || type == &PyBytes_Type ||
+                         type == &PyByteArray_Type;
       if (!plain) return false;
     }
     return true;
@@ -255,8 +258,8 @@ PyObject* open(PyObject* self, PyObject* args) {
   if (PyArg_ParseTuple(args, "np:_open", &max_workers, &propagate_context) == 0) return nullptr;
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
-  executor_type.data(self).pool = new Pool(static_cast<std::size_t>(max_workers),
-                                           propagate_context != 0, std::move(reference));
+  executor_type.data(self).pool =
+      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference));
   Py_RETURN_NONE;
 }
 

@@ -25,8 +25,8 @@ struct FutureSlots {
   static int init(PyObject*, PyObject* args, PyObject* kwargs) {
     const Py_ssize_t given = PyTuple_GET_SIZE(args) + (kwargs == nullptr ? 0 : PyDict_Size(kwargs));
     if (given == 0) return 0;
-    PyErr_Format(PyExc_TypeError, "Future.__init__() takes 1 positional argument but %zd were given",
-                 given + 1);
+    PyErr_Format(PyExc_TypeError,
+                 "Future.__init__() takes 1 positional argument but %zd were given", given + 1);
     return -1;
   }
 
@@ -166,9 +166,7 @@ struct FutureSlots {
                                  PyObject* keyword_names) {
     PyObject* exception =
         read_required("Future.set_exception", "exception", arguments, positional, keyword_names);
-    // The standard library stores whatever it is given, and so makes None a result of None.
-    const bool failed = exception != Py_None;
-    if (exception == nullptr || !Future::of(self).finish(exception, failed)) return nullptr;
+    if (exception == nullptr || !Future::of(self).finish(exception, true)) return nullptr;
     Py_RETURN_NONE;
   }
 
@@ -212,8 +210,8 @@ struct FutureSlots {
     static constexpr const char* kWords[] = {"pending", "running", "cancelled", "cancelled",
                                              "finished"};
     const State state = future.state();
-    const Ref type_name = Ref::steal(
-        PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "__name__"));
+    const Ref type_name =
+        Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "__name__"));
     if (!type_name) return nullptr;
     // `%#x` of id(self), as the standard library prints it.
     char address[32];
@@ -273,13 +271,12 @@ struct FutureSlots {
           value == nullptr ? 0 : PyObject_RichCompareBool(value, stdlib.state_names[i], Py_EQ);
       if (same < 0) return -1;
       if (same == 0) continue;
-      Future& future = Future::of(self);
-      const ObjectLock lock(future.mutex_);
-      future.set_state(static_cast<State>(i));
+      Future::of(self).write_state(static_cast<State>(i));
       return 0;
     }
-    PyErr_Format(PyExc_ValueError, "a future's _state is one of the constants of "
-                                   "concurrent.futures._base, not %R",
+    PyErr_Format(PyExc_ValueError,
+                 "a future's _state is one of the constants of "
+                 "concurrent.futures._base, not %R",
                  value == nullptr ? Py_None : value);
     return -1;
   }
@@ -302,19 +299,25 @@ struct FutureSlots {
     return 0;
   }
 
-  template <PyObject* Attachments::*kList>
+  template <PyObject* Attachments::* kList>
   static PyObject* get_list(PyObject* self, void*) {
     Future& future = Future::of(self);
+    if constexpr (kList == &Attachments::waiters) expect_wait(future);
+    {
+      const ObjectLock lock(future.mutex_);
+      if (future.attachments_ != nullptr && future.attachments_->*kList != nullptr) {
+        return Py_NewRef(future.attachments_->*kList);
+      }
+    }
     Ref made = Ref::steal(PyList_New(0));
     if (!made) return nullptr;
-    if constexpr (kList == &Attachments::waiters) expect_wait(future);
     const ObjectLock lock(future.mutex_);
     PyObject*& list = future.attachments_locked().*kList;
     if (list == nullptr) list = made.release();
     return Py_NewRef(list);
   }
 
-  template <PyObject* Attachments::*kList>
+  template <PyObject* Attachments::* kList>
   static int set_list(PyObject* self, PyObject* value, void*) {
     if (value == nullptr || !PyList_Check(value)) {
       PyErr_SetString(PyExc_TypeError, "a future's lists of callbacks and waiters are lists");

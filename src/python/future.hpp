@@ -104,7 +104,10 @@ class Future : public Task {
   // The same for a worker that runs the future ahead of its turn: the queue's entry is void then.
   [[nodiscard]] bool start_out_of_turn();
   // True when announcing would run no user code.
-  [[nodiscard]] bool is_quiet() { return attachments_ == nullptr && Py_REFCNT(object()) > 1; }
+  [[nodiscard]] bool is_quiet() {
+    const ObjectLock lock(mutex_);
+    return attachments_ == nullptr && Py_REFCNT(object()) > 1;
+  }
   // Makes a running future's outcome visible, delivers, runs callbacks (errors are logged, all of
   // them), and returns the word to unpark, or null.
   const ParkingWord* announce(Ref outcome, bool failed);
@@ -128,6 +131,11 @@ class Future : public Task {
   // Steals nothing.  False with InvalidStateError or a callback's BaseException set.
   [[nodiscard]] bool finish(PyObject* outcome, bool failed, bool log_everything = false);
   [[nodiscard]] int set_running_or_notify_cancel();
+  // Somebody writes the state by hand, perhaps while holding the condition: sleepers look again
+  // when it is notified; groups and event loops are told.
+  void write_state(State state);
+  // Waits until nobody holds the condition any more, so that what is written under it is whole.
+  [[nodiscard]] bool wait_for_writers();
   [[nodiscard]] bool add_done_callback(PyObject* callback);
   // Attaches an event loop's future, or returns false (no error) when this one is done.
   [[nodiscard]] bool attach_delivery(Delivery* delivery);
@@ -170,7 +178,7 @@ class Future : public Task {
   std::uint8_t positional_ = 0;
   [[no_unique_address]] ObjectMutex mutex_;
   ParkingWord word_{static_cast<std::uint32_t>(State::kPending)};
-  std::uint32_t pool_ = 0;           // 0: belongs to no pool
+  std::uint32_t pool_ = 0;  // 0: belongs to no pool
   bool started_out_of_turn_ = false;
   CallSlots slots_{};
   PyObject* context_ = nullptr;

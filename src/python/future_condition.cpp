@@ -75,9 +75,13 @@ bool FutureCondition::acquire_restore(Py_ssize_t count) {
 
 bool FutureCondition::notify(Py_ssize_t count) {
   unpark_all(future_word_);
+  return notify_waiters(count);
+}
+
+bool FutureCondition::notify_waiters(Py_ssize_t count) {
   if (waiters_ == nullptr || PyObject_Size(waiters_) == 0) return true;
-  const Ref done = Ref::steal(PyObject_CallFunction(
-      standard_notify, "On", reinterpret_cast<PyObject*>(this), count));
+  const Ref done = Ref::steal(
+      PyObject_CallFunction(standard_notify, "On", reinterpret_cast<PyObject*>(this), count));
   return static_cast<bool>(done);
 }
 
@@ -195,8 +199,7 @@ bool FutureCondition::make_type(PyObject* module) {
   static PyMethodDef methods[] = {
       {"acquire", as_method(&Slots::acquire), METH_VARARGS | METH_KEYWORDS,
        "acquire($self, /, blocking=True, timeout=-1)\n--\n\nTake the lock; re-entrant."},
-      {"release", Slots::release, METH_NOARGS,
-       "release($self, /)\n--\n\nGive the lock up once."},
+      {"release", Slots::release, METH_NOARGS, "release($self, /)\n--\n\nGive the lock up once."},
       {"__enter__", Slots::enter, METH_NOARGS, nullptr},
       {"__exit__", as_method(&Slots::exit), METH_FASTCALL, nullptr},
       {"notify", Slots::notify, METH_VARARGS,
@@ -223,7 +226,8 @@ bool FutureCondition::make_type(PyObject* module) {
 #endif
                           ,
                           slots};
-  condition_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  condition_type =
+      reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   if (condition_type == nullptr) return false;
   // `wait` and `wait_for` are the standard library's: they need only what is defined above.
   const Ref threading = Ref::steal(PyImport_ImportModule("threading"));

@@ -24,7 +24,8 @@ class FutureCondition {
  public:
   PyObject_HEAD
 
-  [[nodiscard]] static bool make_type(PyObject* module);
+      [[nodiscard]] static bool
+      make_type(PyObject* module);
   [[nodiscard]] static PyObject* make(const ParkingWord* future_word);
 
   // Re-entrant.  False on time-out (no error set) or when a signal handler raised (error set).
@@ -35,7 +36,9 @@ class FutureCondition {
   // Gives the lock up however often it was taken; `acquire_restore` takes it back as often.
   [[nodiscard]] Py_ssize_t release_save();
   [[nodiscard]] bool acquire_restore(Py_ssize_t count);
-  // Wakes Python waiters and the future's sleepers; false with an error set.  Owner only.
+  // Wakes threads in `wait`; false with an error set.  Owner only.
+  [[nodiscard]] bool notify_waiters(Py_ssize_t count);
+  // The same, and those who sleep in `Future.result`: they look again.
   [[nodiscard]] bool notify(Py_ssize_t count);
 
  private:

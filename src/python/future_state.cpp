@@ -82,11 +82,10 @@ void Future::set_state(State state) {
 // Enters a final state and moves out what it owes to others.  Requires the object lock.
 void Future::settle(State state, Delivered& delivered) {
   delivered.state = state;
-  delivered.failed = state == State::kFinished && slots_[1] != nullptr;
   delivered.awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
   word_.store(static_cast<std::uint32_t>(state), std::memory_order_release);  // pairs: state()
   if (attachments_ == nullptr) return;
-  delivered.callbacks = Ref::steal(std::exchange(attachments_->callbacks, nullptr));
+  delivered.callbacks = Ref::borrow(attachments_->callbacks);
   delivered.deliveries = std::exchange(attachments_->deliveries, nullptr);
   if (state != State::kCancelled) delivered.waiters = Ref::borrow(attachments_->waiters);
   GroupLink* link = std::exchange(attachments_->groups, nullptr);
@@ -101,14 +100,9 @@ namespace {
 
 // Tells one standard waiter.  Errors of home-made waiters must not stop the others.
 void tell_waiters(PyObject* waiters, PyObject* method, PyObject* future) {
-  const Ref copy = Ref::steal(PySequence_List(waiters));
-  if (!copy) {
-    PyErr_WriteUnraisable(future);
-    return;
-  }
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(copy.get()); ++i) {
-    const Ref told = Ref::steal(
-        PyObject_CallMethodOneArg(PyList_GET_ITEM(copy.get(), i), method, future));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(waiters); ++i) {
+    const Ref waiter = Ref::borrow(PyList_GET_ITEM(waiters, i));
+    const Ref told = Ref::steal(PyObject_CallMethodOneArg(waiter.get(), method, future));
     if (!told) PyErr_WriteUnraisable(future);
   }
 }
@@ -121,12 +115,12 @@ bool Future::deliver(Delivered& delivered, bool log_everything) {
   PyObject* self = object();
   if (delivered.waiters) {
     PyObject* method = delivered.state == State::kCancelledAndNotified ? names.add_cancelled
-                       : delivered.failed                             ? names.add_exception
-                                                                      : names.add_result;
+                       : delivered.failed                              ? names.add_exception
+                                                                       : names.add_result;
     tell_waiters(delivered.waiters.get(), method, self);
   }
   if (FutureCondition* condition = delivered.hold.held()) {
-    if (!condition->notify(PY_SSIZE_T_MAX)) PyErr_WriteUnraisable(self);
+    if (!condition->notify_waiters(PY_SSIZE_T_MAX)) PyErr_WriteUnraisable(self);
     delivered.hold.release();
   }
   if (delivered.awaited) unpark_all(&word_);
@@ -146,15 +140,9 @@ bool Future::call_callback(PyObject* callback, bool log_everything) {
   return true;
 }
 
-// Calls the futures' callbacks, which the standard library keeps in `_done_callbacks` afterwards;
-// ours lets go of them.
+// Calls the callbacks and lets go of them; the standard library keeps them in the list.
 bool Future::invoke_callbacks(PyObject* callbacks, bool log_everything) {
-  if (!is_exact(object())) {  // a subclass may override the method: it finds the list in place
-    {
-      const ObjectLock lock(mutex_);
-      Attachments& attachments = attachments_locked();
-      if (attachments.callbacks == nullptr) attachments.callbacks = Py_NewRef(callbacks);
-    }
+  if (!is_exact(object())) {  // a subclass may override the method
     const Ref invoked = Ref::steal(PyObject_CallMethodNoArgs(object(), names.invoke_callbacks));
     if (!invoked && log_everything) PyErr_WriteUnraisable(object());
     return invoked || log_everything;
@@ -163,7 +151,7 @@ bool Future::invoke_callbacks(PyObject* callbacks, bool log_everything) {
     const Ref callback = Ref::borrow(PyList_GET_ITEM(callbacks, i));
     if (!call_callback(callback.get(), log_everything)) return false;
   }
-  return true;
+  return PyList_SetSlice(callbacks, 0, PY_SSIZE_T_MAX, nullptr) == 0;
 }
 
 // ---- for pools
@@ -210,10 +198,11 @@ bool Future::start_out_of_turn() {
 }
 
 const ParkingWord* Future::announce(Ref outcome, bool failed) {
+  Ref replaced;  // what somebody has written into a private attribute before
   {
     const ObjectLock lock(mutex_);
     if (attachments_ == nullptr && state() == State::kRunning) {
-      slots_[failed ? 1 : 0] = outcome.release();
+      replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
       const bool awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
@@ -265,6 +254,7 @@ int Future::cancel(bool log_everything) {
 bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
   Delivered delivered;
   Call discarded;  // the call of a future that is finished before it ran
+  Ref replaced;    // what somebody has written into a private attribute before
   State before = State::kPending;
   if (!transition(delivered, [&] {
         before = state();
@@ -273,7 +263,10 @@ bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
           discarded.replace(std::exchange(slots_, CallSlots{}),
                             std::exchange(shape_, CallShape::kEmpty), positional_);
         }
-        slots_[failed ? 1 : 0] = Py_NewRef(outcome);
+        // As the standard library: None as an exception counts as one, and then is none.
+        delivered.failed = failed;
+        PyObject* stored = failed && outcome == Py_None ? nullptr : Py_NewRef(outcome);
+        replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], stored));
         settle(State::kFinished, delivered);
       })) {
     return false;
@@ -298,14 +291,36 @@ int Future::set_running_or_notify_cancel() {
   if (before == State::kPending) return 1;
   if (before == State::kCancelled) return deliver(delivered, true) ? 0 : -1;
   delivered.hold.release();
-  const Ref arguments = Ref::steal(Py_BuildValue(
-      "(sNO)", "Future %s in unexpected state: %s", PyLong_FromVoidPtr(object()),
-      stdlib.state_names[static_cast<std::size_t>(before)]));
+  const Ref arguments = Ref::steal(
+      Py_BuildValue("(sNO)", "Future %s in unexpected state: %s", PyLong_FromVoidPtr(object()),
+                    stdlib.state_names[static_cast<std::size_t>(before)]));
   const Ref critical = Ref::steal(PyObject_GetAttrString(stdlib.logger, "critical"));
-  const Ref logged =
-      arguments && critical ? Ref::steal(PyObject_CallObject(critical.get(), arguments.get())) : Ref();
+  const Ref logged = arguments && critical
+                         ? Ref::steal(PyObject_CallObject(critical.get(), arguments.get()))
+                         : Ref();
   if (logged) PyErr_SetString(PyExc_RuntimeError, "Future in unexpected state");
   return -1;
+}
+
+void Future::write_state(State state) {
+  Delivered delivered;
+  {
+    const ObjectLock lock(mutex_);
+    if (!is_done(state) || done()) {
+      set_state(state);
+      return;
+    }
+    settle(state, delivered);
+    // The rest is the business of whoever writes by hand, as with the standard library.
+    word_.store(static_cast<std::uint32_t>(state) | (delivered.awaited ? kAwaited : 0),
+                std::memory_order_release);  // pairs with the acquire in `state()`
+  }
+  if (delivered.deliveries != nullptr) deliver_to_loops(delivered.deliveries, object());
+}
+
+bool Future::wait_for_writers() {
+  Delivered delivered;
+  return transition(delivered, [] {});
 }
 
 // Requires the object lock.

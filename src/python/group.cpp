@@ -13,8 +13,7 @@ namespace treadle::python {
 namespace {
 
 struct GroupObject {
-  PyObject_HEAD
-  Group group;
+  PyObject_HEAD Group group;
 };
 
 PyTypeObject* group_type = nullptr;
@@ -57,9 +56,8 @@ bool Group::add_foreign(PyObject* future, GroupLink& link) {
   const Ref index = Ref::steal(PyLong_FromSsize_t(&link - links_.get()));
   if (!foreign_ || !index || PyDict_SetItem(foreign_.get(), future, index.get()) < 0) return false;
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.futures"));
-  const Ref done = module ? Ref::steal(PyObject_CallMethod(module.get(), "_watch", "OO", future,
-                                                           self_))
-                          : Ref();
+  const Ref done =
+      module ? Ref::steal(PyObject_CallMethod(module.get(), "_watch", "OO", future, self_)) : Ref();
   if (!done) {  // no future: it must not be left, either
     const SavedError saved;
     if (PyDict_DelItem(foreign_.get(), future) < 0) PyErr_Clear();
@@ -108,7 +106,8 @@ PyObject* Group::next() {
   if (index == size_) {
     if (!wait(given_ + 1, false, deadline_)) {
       if (PyErr_Occurred() == nullptr) {
-        PyErr_Format(stdlib.timeout_error, "%zu (of %zu) futures unfinished", size_ - given_, size_);
+        PyErr_Format(stdlib.timeout_error, "%zu (of %zu) futures unfinished", size_ - given_,
+                     size_);
       }
       const SavedError saved;
       close();
@@ -127,14 +126,16 @@ PyObject* Group::next() {
 void Group::close() {
   for (std::size_t i = 0; i < size_; ++i) {
     PyObject* future = links_[i].future;
-    if (future != nullptr && Future::is_instance(future)) Future::of(future).detach_group(&links_[i]);
+    if (future != nullptr && Future::is_instance(future))
+      Future::of(future).detach_group(&links_[i]);
   }
   const Ref foreign = std::move(foreign_);
   if (foreign && PyDict_GET_SIZE(foreign.get()) != 0) {
     const Ref module = Ref::steal(PyImport_ImportModule("treadle.futures"));
-    const Ref left = module ? Ref::steal(PyObject_CallMethod(module.get(), "_unwatch", "OO",
-                                                             foreign.get(), self_))
-                            : Ref();
+    const Ref left =
+        module
+            ? Ref::steal(PyObject_CallMethod(module.get(), "_unwatch", "OO", foreign.get(), self_))
+            : Ref();
     if (!left) PyErr_WriteUnraisable(nullptr);
   }
   const std::size_t size = std::exchange(size_, 0);
@@ -285,8 +286,7 @@ bool Group::make_type(PyObject* module) {
        "split($self, /)\n--\n\nEnd the group: return the sets (completed, not completed)."},
       {"has_foreign", Slots::has_foreign, METH_NOARGS,
        "has_foreign($self, /)\n--\n\nTell whether futures of other libraries are watched."},
-      {"close", Slots::close, METH_NOARGS,
-       "close($self, /)\n--\n\nStop watching the futures."},
+      {"close", Slots::close, METH_NOARGS, "close($self, /)\n--\n\nStop watching the futures."},
       {"add_result", Slots::add_result, METH_O, nullptr},
       {"add_exception", Slots::add_exception, METH_O, nullptr},
       {"add_cancelled", Slots::add_result, METH_O, nullptr},

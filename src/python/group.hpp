@@ -56,9 +56,9 @@ class Group {
   ParkingWord word_{0};
   std::unique_ptr<GroupLink[]> links_;
   std::size_t size_ = 0;
-  std::size_t given_ = 0;    // members that the iterator has given away
-  Ref foreign_;              // a dict: members of other kinds -> index of their link
-  Deadline deadline_;        // of the iterator
+  std::size_t given_ = 0;  // members that the iterator has given away
+  Ref foreign_;            // a dict: members of other kinds -> index of their link
+  Deadline deadline_;      // of the iterator
   std::vector<std::size_t> order_ TREADLE_GUARDED_BY(mutex_);
   std::size_t wanted_ TREADLE_GUARDED_BY(mutex_) = kNobodyWaits;
   bool stop_on_failure_ TREADLE_GUARDED_BY(mutex_) = false;

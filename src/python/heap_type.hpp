@@ -82,7 +82,7 @@ class HeapType {
     if (type->tp_finalize != nullptr && PyObject_CallFinalizerFromDealloc(self) < 0) return;
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, own)  // chains of futures are released without deep recursion
-    if (type->tp_weaklistoffset != 0) PyObject_ClearWeakRefs(self);
+        if (type->tp_weaklistoffset != 0) PyObject_ClearWeakRefs(self);
     clear(self);
     clear_dictionary(self);
     data(self).~Data();

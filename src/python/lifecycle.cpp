@@ -43,8 +43,8 @@ PyObject* at_exit(PyObject*, PyObject*) {
     const Ref threads = pool->threads();
     if (!threads) return nullptr;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(threads.get()); ++i) {
-      const Ref joined = Ref::steal(
-          PyObject_CallMethod(PyList_GET_ITEM(threads.get(), i), "join", nullptr));
+      const Ref joined =
+          Ref::steal(PyObject_CallMethod(PyList_GET_ITEM(threads.get(), i), "join", nullptr));
       if (!joined) return nullptr;
     }
   }
@@ -77,12 +77,11 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef functions[] = {
-    {"_at_exit", at_exit, METH_NOARGS, nullptr},
-    {"_before_fork", before_fork, METH_NOARGS, nullptr},
-    {"_after_fork_in_parent", after_fork_in_parent, METH_NOARGS, nullptr},
-    {"_after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr},
-    {}};
+PyMethodDef functions[] = {{"_at_exit", at_exit, METH_NOARGS, nullptr},
+                           {"_before_fork", before_fork, METH_NOARGS, nullptr},
+                           {"_after_fork_in_parent", after_fork_in_parent, METH_NOARGS, nullptr},
+                           {"_after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr},
+                           {}};
 
 }  // namespace
 
@@ -100,8 +99,8 @@ void unregister_pool(Pool& pool) {
 bool install_lifecycle(PyObject* module) {
   if (PyModule_AddFunctions(module, functions) < 0) return false;
   const Ref threading = Ref::steal(PyImport_ImportModule("threading"));
-  const Ref main = threading ? Ref::steal(PyObject_CallMethod(threading.get(), "main_thread", nullptr))
-                             : Ref();
+  const Ref main =
+      threading ? Ref::steal(PyObject_CallMethod(threading.get(), "main_thread", nullptr)) : Ref();
   const Ref identity = main ? Ref::steal(PyObject_GetAttrString(main.get(), "ident")) : Ref();
   if (!identity) return false;
   set_main_thread(PyLong_AsUnsignedLong(identity.get()));
@@ -118,10 +117,10 @@ bool install_lifecycle(PyObject* module) {
     return true;
   }
   const Ref no_arguments = Ref::steal(PyTuple_New(0));
-  const Ref hooks = Ref::steal(Py_BuildValue(
-      "{s:N,s:N,s:N}", "before", PyObject_GetAttrString(module, "_before_fork"), "after_in_parent",
-      PyObject_GetAttrString(module, "_after_fork_in_parent"), "after_in_child",
-      PyObject_GetAttrString(module, "_after_fork_in_child")));
+  const Ref hooks = Ref::steal(
+      Py_BuildValue("{s:N,s:N,s:N}", "before", PyObject_GetAttrString(module, "_before_fork"),
+                    "after_in_parent", PyObject_GetAttrString(module, "_after_fork_in_parent"),
+                    "after_in_child", PyObject_GetAttrString(module, "_after_fork_in_child")));
   const Ref done = no_arguments && hooks
                        ? Ref::steal(PyObject_Call(at_fork.get(), no_arguments.get(), hooks.get()))
                        : Ref();

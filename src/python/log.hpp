@@ -11,8 +11,8 @@ inline void log(const char* level, const char* message, PyObject* argument, PyOb
   const Ref method = Ref::steal(PyObject_GetAttrString(stdlib.logger, level));
   const Ref args = Ref::steal(argument != nullptr ? Py_BuildValue("(sO)", message, argument)
                                                   : Py_BuildValue("(s)", message));
-  const Ref kwargs = Ref::steal(
-      exception != nullptr ? Py_BuildValue("{s:O}", "exc_info", exception) : PyDict_New());
+  const Ref kwargs = Ref::steal(exception != nullptr ? Py_BuildValue("{s:O}", "exc_info", exception)
+                                                     : PyDict_New());
   if (method && args && kwargs) {
     const Ref logged = Ref::steal(PyObject_Call(method.get(), args.get(), kwargs.get()));
     if (logged) return;

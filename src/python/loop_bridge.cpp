@@ -12,9 +12,8 @@ namespace {
 constexpr int kBatch = 256;
 
 struct LoopQueue {
-  PyObject_HEAD
-  PyObject* loop;  // a weak reference
-  Delivery* head;  // oldest first
+  PyObject_HEAD PyObject* loop;  // a weak reference
+  Delivery* head;                // oldest first
   Delivery* tail;
   bool draining;  // a drain is scheduled or running
 #ifdef Py_GIL_DISABLED
@@ -82,6 +81,7 @@ Ref complete(PyObject* destination, PyObject* future) {
   const Ref over = Ref::steal(PyObject_CallMethodNoArgs(destination, names.done));
   if (!over || over.get() == Py_True) return Ref::borrow(over.get());
   Future& source = Future::of(future);
+  if (!source.wait_for_writers()) return {};
   if (is_cancelled(source.state())) {
     return Ref::steal(PyObject_CallMethodNoArgs(destination, names.cancel));
   }
@@ -91,9 +91,9 @@ Ref complete(PyObject* destination, PyObject* future) {
     return Ref::steal(PyObject_CallMethodOneArg(destination, names.set_result, result.get()));
   }
   const Ref raised = as_asyncio_exception(exception.get());
-  return raised ? Ref::steal(
-                      PyObject_CallMethodOneArg(destination, names.set_exception, raised.get()))
-                : Ref();
+  return raised
+             ? Ref::steal(PyObject_CallMethodOneArg(destination, names.set_exception, raised.get()))
+             : Ref();
 }
 
 // The callback in the loop's thread.
@@ -140,7 +140,7 @@ PyObject* queue_of_loop(PyObject* loop) {
     if (!made) return nullptr;
     if (queues == nullptr) queues = made.release();
   }
-  const Ref known = Ref::steal(PyObject_CallMethod(queues, "get", "O", loop));
+  const Ref known = Ref::steal(PyObject_CallMethod(queues, "get", "(O)", loop));
   if (!known || known.get() != Py_None) return Py_XNewRef(known.get());
   const Ref fresh = Ref::steal(queue_type->tp_alloc(queue_type, 0));
   if (!fresh) return nullptr;

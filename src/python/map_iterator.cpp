@@ -10,8 +10,7 @@ namespace treadle::python {
 namespace {
 
 struct MapIterator {
-  PyObject_HEAD
-  MapJobPtr job;  // null: exhausted or closed
+  PyObject_HEAD MapJobPtr job;  // null: exhausted or closed
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -91,8 +90,8 @@ bool MapJob::make_iterator_type(PyObject* module) {
       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   iterator_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   return iterator_type != nullptr &&
-         PyModule_AddObjectRef(module, "MapIterator",
-                               reinterpret_cast<PyObject*>(iterator_type)) == 0;
+         PyModule_AddObjectRef(module, "MapIterator", reinterpret_cast<PyObject*>(iterator_type)) ==
+             0;
 }
 
 }  // namespace treadle::python

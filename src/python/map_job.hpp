@@ -29,8 +29,8 @@ class MapJob : public Shared<MapJob> {
  public:
   struct Plan {
     Ref fn;
-    Ref context;              // of the submitter, or none
-    Py_ssize_t arity = 0;     // arguments of one call
+    Ref context;                     // of the submitter, or none
+    Py_ssize_t arity = 0;            // arguments of one call
     PyObject** arguments = nullptr;  // owned, `arity` for each item, from PyMem
     Py_ssize_t count = 0;
     Deadline deadline;

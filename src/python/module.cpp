@@ -15,6 +15,11 @@
 namespace treadle::python {
 
 PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  // The extension's objects exist once a process.  Isolated sub-interpreters are refused by Python.
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    throw pybind11::import_error(
+        "treadle does not support sub-interpreters: import it in the main interpreter");
+  }
   PyObject* m = module.ptr();
   const bool made = stdlib.load() && names.load() && FutureCondition::make_type(m) &&
                     Future::make_type(m) && make_await_type(m) && make_loop_bridge(m) &&

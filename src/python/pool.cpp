@@ -51,8 +51,8 @@ bool Pool::grow() {
       const ObjectLock lock(mutex_);
       seats_.push_back({worker.get(), nullptr});
     }
-    thread = Ref::steal(
-        PyObject_CallMethodOneArg(executor.get(), names.start_worker, worker.get()));
+    thread =
+        Ref::steal(PyObject_CallMethodOneArg(executor.get(), names.start_worker, worker.get()));
   } else if (!executor) {
     PyErr_SetString(PyExc_RuntimeError, "the executor of this pool is gone");
   }

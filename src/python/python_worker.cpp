@@ -49,7 +49,8 @@ bool PythonWorker::initialize() {
   if (called) return true;
   const Ref exception = take_raised();
   log("critical", "Exception in initializer:", nullptr, exception.get());
-  const Ref failed = Ref::steal(PyObject_CallMethod(executor.get(), "_initializer_failed", nullptr));
+  const Ref failed =
+      Ref::steal(PyObject_CallMethod(executor.get(), "_initializer_failed", nullptr));
   if (!failed) PyErr_WriteUnraisable(executor.get());
   return false;
 }
@@ -124,10 +125,9 @@ struct PythonWorkerSlots {
 
 bool PythonWorker::make_type(PyObject* module) {
   using Slots = PythonWorkerSlots;
-  static PyGetSetDef attributes[] = {
-      {"next_number", Slots::number, nullptr, "A number for a thread's name; new at each look.",
-       nullptr},
-      {}};
+  static PyGetSetDef attributes[] = {{"next_number", Slots::number, nullptr,
+                                      "A number for a thread's name; new at each look.", nullptr},
+                                     {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("What a worker thread of a pool runs; called once.")},
       {Py_tp_call, function_slot(&Slots::call)},

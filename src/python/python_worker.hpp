@@ -17,7 +17,8 @@ class PythonWorker {
  public:
   PyObject_HEAD
 
-  [[nodiscard]] static bool make_type(PyObject* module);
+      [[nodiscard]] static bool
+      make_type(PyObject* module);
   [[nodiscard]] static PyObject* make(PoolPtr pool);
   [[nodiscard]] static PythonWorker& of(PyObject* object) {
     return *reinterpret_cast<PythonWorker*>(object);
@@ -59,8 +60,8 @@ class PythonWorker {
     WorkerContexts contexts;
     Breather breather;
     Future* running = nullptr;
-    int depth = 0;                // tasks on this thread's stack
-    bool expects_wait = false;    // the outermost task may be asleep in the standard library
+    int depth = 0;              // tasks on this thread's stack
+    bool expects_wait = false;  // the outermost task may be asleep in the standard library
     Stage stage = Stage::kNew;
     [[no_unique_address]] ObjectMutex mutex;
   };

@@ -36,7 +36,8 @@ void TaskRunner::run_started(Future& future) {
   const Ref context = future.take_context();
   Future* outer = std::exchange(worker_.running, &future);
   ++worker_.depth;
-  outcome_ = Ref::steal(worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  outcome_ = Ref::steal(
+      worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
   --worker_.depth;
   worker_.running = outer;
   failed_ = !outcome_;

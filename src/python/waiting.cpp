@@ -1,6 +1,7 @@
 #include "python/waiting.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "python/gil.hpp"
 
@@ -45,25 +46,52 @@ Waited wait_for_change(const ParkingWord& word, std::uint32_t expected, Deadline
   return Waited::kLookAgain;
 }
 
+namespace {
+
+// Has the standard library judge a timeout that is no ordinary number: its error differs from
+// version to version.  False with that error set; true when it does not mind.
+bool standard_accepts(PyObject* timeout) {
+  const Ref threading = Ref::steal(PyImport_ImportModule("threading"));
+  const Ref condition =
+      threading ? Ref::steal(PyObject_CallMethod(threading.get(), "Condition", nullptr)) : Ref();
+  const Ref taken =
+      condition ? Ref::steal(PyObject_CallMethod(condition.get(), "acquire", nullptr)) : Ref();
+  // `(O)`: a tuple must not be taken for a list of arguments.
+  const Ref waited =
+      taken ? Ref::steal(PyObject_CallMethod(condition.get(), "wait", "(O)", timeout)) : Ref();
+  return static_cast<bool>(waited);
+}
+
+// The seconds that a number stands for, as a lock of this Python reads them; -1 with an error set.
+double seconds_of(PyObject* timeout) {
+  if (PyFloat_Check(timeout)) return PyFloat_AS_DOUBLE(timeout);
+  const Ref index = Ref::steal(PyNumber_Index(timeout));
+  if (index) return PyLong_AsDouble(index.get());
+#if PY_VERSION_HEX >= 0x030F0000  // takes anything with __float__
+  PyErr_Clear();
+  return PyFloat_AsDouble(timeout);
+#else
+  return -1;
+#endif
+}
+
+}  // namespace
+
 bool parse_timeout(PyObject* timeout, Deadline& deadline) {
   deadline.reset();
   if (timeout == Py_None) return true;
   const Ref zero = Ref::steal(PyLong_FromLong(0));
-  const int positive = zero ? PyObject_RichCompareBool(timeout, zero.get(), Py_GT) : -1;
-  if (positive < 0) return false;
-  if (positive == 0) {
+  if (!zero) return false;
+  const int positive = PyObject_RichCompareBool(timeout, zero.get(), Py_GT);
+  const bool is_nan = PyFloat_Check(timeout) && std::isnan(PyFloat_AS_DOUBLE(timeout));
+  if (positive < 0) PyErr_Clear();
+  if ((positive < 0 || is_nan) && !standard_accepts(timeout)) return false;
+  if (positive <= 0) {
     deadline = Clock::time_point::min();
     return true;
   }
-  double seconds = 0;
-  if (PyFloat_Check(timeout)) {
-    seconds = PyFloat_AS_DOUBLE(timeout);
-  } else {
-    const Ref index = Ref::steal(PyNumber_Index(timeout));
-    if (!index) return false;
-    seconds = PyLong_AsDouble(index.get());
-    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return false;
-  }
+  const double seconds = seconds_of(timeout);
+  if (seconds == -1.0 && PyErr_Occurred() != nullptr) return false;
   const double longest = static_cast<double>(PY_TIMEOUT_MAX) / 1e6;
   if (seconds > longest) {
     PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
@@ -71,8 +99,8 @@ bool parse_timeout(PyObject* timeout, Deadline& deadline) {
   }
   // 292 years, the clock's range, are as good as for ever.
   if (seconds < 9e9) {
-    deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                  std::chrono::duration<double>(seconds));
+    deadline = Clock::now() +
+               std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
   return true;
 }

@@ -132,6 +132,7 @@ def test_a_result_that_was_read_is_not_kept(executor: ThreadPoolExecutor) -> Non
         assert eventually_dead(reference)
 
 
+@pytest.mark.ours  # the standard library keeps the last one from 3.14 on
 def test_the_items_are_let_go_of_when_they_have_run(executor: ThreadPoolExecutor) -> None:
     things = [Thing() for _ in range(5)]
     references = [weakref.ref(thing) for thing in things]

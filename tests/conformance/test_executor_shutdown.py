@@ -46,6 +46,27 @@ def test_without_waiting_shutdown_returns_at_once_and_queued_work_runs(
         assert not thread.is_alive()
 
 
+def test_shutdown_waits_for_a_worker_that_is_being_started(
+    executor: ThreadPoolExecutor, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def start_late(self: threading.Thread) -> None:
+        if self.name.startswith(executor._thread_name_prefix):
+            gate.wait()
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start_late)
+    submitting = in_thread(executor.submit, int, 3)
+    gate.await_arrivals()
+    down = in_thread(executor.shutdown)
+    down.thread.join(0.05)
+    gate.open()
+    assert down.get() is None
+    assert submitting.get().result(LIMIT) == 3
+    assert not any(thread.is_alive() for thread in executor._threads)
+
+
 def test_the_first_argument_may_be_positional_and_the_other_may_not(
     executor: ThreadPoolExecutor, gate: Gate
 ) -> None:

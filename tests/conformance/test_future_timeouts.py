@@ -26,7 +26,7 @@ def future(future_type: type[Future[Any]]) -> Future[Any]:
 
 @each_method
 @pytest.mark.parametrize(
-    "timeout", [0, 0.0, -1, -1e300, 0.001, True, float("nan"), float("-inf"), -(10**400), False]
+    "timeout", [0, 0.0, -1, -1e300, 0.001, True, float("-inf"), -(10**400), False]
 )
 def test_time_runs_out_with_the_timeout_error_of_the_standard_library(
     future: Future[Any], method: str, timeout: float
@@ -74,16 +74,19 @@ def test_a_limit_of_a_wrong_type_is_refused_as_by_the_standard_library(
 ) -> None:
     expected = outcome(getattr(concurrent.futures.Future(), method), timeout)
     assert expected[1] is TypeError
-    assert outcome(getattr(future, method), timeout) == expected
+    given = outcome(getattr(future, method), timeout)
+    # Which comparison fails first depends on the version.
+    assert given[:2] == expected[:2]
+    assert given[2].replace("'>'", "'<='") == expected[2].replace("'>'", "'<='")
 
 
 @each_method
 @pytest.mark.parametrize(
     "timeout",
-    [float("inf"), 1e300, 10**30, sys.maxsize, Fraction(1, 1000)],
-    ids=["inf", "1e300", "10**30", "maxsize", "fraction"],
+    [float("inf"), float("nan"), 1e300, 10**30, sys.maxsize, Fraction(1, 1000)],
+    ids=["inf", "nan", "1e300", "10**30", "maxsize", "fraction"],
 )
-def test_a_limit_that_no_clock_takes_is_refused_as_by_the_standard_library(
+def test_a_limit_that_not_every_clock_takes_ends_as_with_the_standard_library(
     future: Future[Any], method: str, timeout: Any
 ) -> None:
     expected = outcome(getattr(concurrent.futures.Future(), method), timeout)

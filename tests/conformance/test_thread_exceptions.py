@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.waiting import LIMIT, Gate
+from support.waiting import LIMIT, Gate, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,21 @@ def test_it_does_not_end_an_idle_worker(
         assert all(error is None or isinstance(error, Outside) for error in errors)
         assert pool.submit(threading.get_ident).result(LIMIT) == identity
     futures_log.take()
+
+
+@pytest.mark.ours
+def test_it_does_not_end_a_worker_that_ends(
+    make_executor: Callable[..., ThreadPoolExecutor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+    for _ in range(20):
+        pool = make_executor(1)
+        identity = pool.submit(threading.get_ident).result(LIMIT)
+        assert eventually(lambda pool=pool: pool._idle_semaphore._value == 1)
+        assert set_in(identity) == 1
+        pool.shutdown()
+    assert seen == []
 
 
 @pytest.mark.ours

@@ -175,7 +175,7 @@ def test_a_limit_that_ends_at_the_moment_of_completion_does_no_harm(
     assert 0 <= timeouts <= 2000
 
 
-@pytest.mark.parametrize("taker", ["_condition", "_waiters", "_done_callbacks"])
+@pytest.mark.parametrize("taker", ["_condition", "_waiters"])
 def test_a_live_attribute_first_touched_at_completion_is_one_object(
     executor: ThreadPoolExecutor, taker: str
 ) -> None:

@@ -149,22 +149,6 @@ def test_a_future_completed_by_the_loop_s_own_thread_wakes_its_awaiter() -> None
     assert asyncio.run(main()) == "own thread"
 
 
-def test_results_written_under_the_condition_wake_an_awaiter() -> None:
-    async def main() -> Any:
-        future = treadle.Future[str]()
-
-        def write() -> None:
-            with future._condition:
-                future._result = "written"  # type: ignore[assignment]
-                future._state = "FINISHED"
-                future._condition.notify_all()
-
-        asyncio.get_running_loop().call_soon(in_thread, write)
-        return await asyncio.wait_for(future, LIMIT)
-
-    assert asyncio.run(main()) == "written"
-
-
 def test_an_awaiter_sees_the_context_of_its_own_task(executor: ThreadPoolExecutor) -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
 

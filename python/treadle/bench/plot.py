@@ -35,7 +35,8 @@ def draw(path: Path, machine: Machine, outcomes: Sequence[Outcome]) -> None:
     axes = figure.add_subplot()
     bars = axes.barh(
         [outcome.case.title for outcome in drawn],
-        medians,
+        [median - 1 for median in medians],
+        left=1,  # equal is in the middle: less than 1 goes to the left
         xerr=[
             [ratio.median - ratio.low for ratio in ratios],
             [ratio.high - ratio.median for ratio in ratios],
@@ -45,6 +46,8 @@ def draw(path: Path, machine: Machine, outcomes: Sequence[Outcome]) -> None:
     )
     axes.bar_label(bars, labels=[f" {times(median)}" for median in medians], fontsize=8)
     axes.set_xscale("log")
+    axes.set_xlim(min(0.5, *medians) / 1.5, max(2.0, *medians) * 2)  # room for the labels
+    axes.margins(y=0.01)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("what the standard library needs / what treadle needs (bars: quartiles)")
     axes.set_title(machine.line(), fontsize=7)

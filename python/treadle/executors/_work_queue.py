@@ -50,18 +50,16 @@ def call_of(item: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
 
 def run_work_item(item: Any) -> None:
     """Run a work item of any kind, as a worker does."""
-    future = item.future
-    if not future.set_running_or_notify_cancel():
+    if not item.future.set_running_or_notify_cancel():
         return
     try:
         fn, args, kwargs = call_of(item)
         result = fn(*args, **kwargs)
     except BaseException as error:
-        future.set_exception(error)
-        # The traceback holds this frame, and this frame would hold the item.
-        del item, future
+        item.future.set_exception(error)
+        item = None  # the traceback holds this frame, and this frame would hold the item
     else:
-        future.set_result(result)
+        item.future.set_result(result)
 
 
 class WorkQueueView:

@@ -149,17 +149,12 @@ class ThreadPoolExecutor(Executor):
         if buffersize is not None and buffersize < 1:
             msg = "buffersize must be None or > 0"
             raise ValueError(msg)
-        if timeout is not None:
-            # A wrong type gets the standard library's error.
-            end_time = timeout + time.monotonic()
-        else:
-            end_time = None
+        # A timeout of a wrong type gets the standard library's error.
+        end_time = None if timeout is None else timeout + time.monotonic()
         if buffersize is None and self._may_batch(iterables):
             return self._map(fn, iterables, timeout, ordered)
-        calls = zip(*iterables)
-        futures = deque(
-            self.submit(fn, *args) for args in itertools.islice(calls, buffersize)
-        )
+        calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
+        futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
         produce = _in_order if ordered else _as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
 
@@ -230,7 +225,7 @@ class ThreadPoolExecutor(Executor):
 
     @property
     def _idle_semaphore(self) -> threading.Semaphore:
-        """A semaphore that counts the workers that are idle right now; taking it changes nothing."""
+        """A semaphore that counts the workers that are idle now; taking it changes nothing."""
         return threading.Semaphore(self._idle_workers())
 
     @property

@@ -1,0 +1,122 @@
+"""What each workload is meant to reach, by the workload's name.
+
+A goal is a ratio against a rival of the same run, or a limit for our own figure where a ratio says
+nothing.  Ratios are what is promised: figures differ between machines, ratios much less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from treadle.bench import report
+from treadle.bench.measure import Outcome, Spread
+from treadle.bench.workload import STDLIB, TREADLE, Unit
+
+Mark = Literal["pass", "near", "SHORT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Faster:
+    """The rival needs at least so many times what we need."""
+
+    rival: str
+    least: float
+
+    def judge(self, outcome: Outcome) -> Mark | None:
+        """None when the rival took no part."""
+        if self.rival not in outcome.rivals:
+            return None
+        ratio = outcome.ratio(self.rival)
+        return _mark(ratio.median >= self.least, ratio.high >= self.least)
+
+    def text(self, unit: Unit) -> str:
+        return f">= {self.least:g}x"
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """We need at most so many times what the rival needs."""
+
+    rival: str
+    most: float
+
+    def judge(self, outcome: Outcome) -> Mark | None:
+        """None when the rival took no part."""
+        if self.rival not in outcome.rivals:
+            return None
+        ratio = outcome.ratio(self.rival)
+        return _mark(ratio.median * self.most >= 1, ratio.high * self.most >= 1)
+
+    def text(self, unit: Unit) -> str:
+        return f">= {report.times(1 / self.most)} (ours <= {self.most:g}x)"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Our own figure is at most this, in the workload's unit."""
+
+    most: float
+    rival: str = TREADLE
+
+    def judge(self, outcome: Outcome) -> Mark | None:
+        """None when nothing was measured."""
+        if TREADLE not in outcome.figures:
+            return None
+        ours: Spread = outcome.figure(TREADLE)
+        return _mark(ours.median <= self.most, ours.low <= self.most)
+
+    def text(self, unit: Unit) -> str:
+        return f"ours <= {report.figure(self.most, unit)}"
+
+
+Goal = Faster | AtMost | Limit
+
+
+def _mark(reached: bool, within_spread: bool) -> Mark:
+    """A goal that lies within the spread of the figures is neither reached nor missed."""
+    if reached:
+        return "pass"
+    return "near" if within_spread else "SHORT"
+
+
+GOALS: Final[dict[str, tuple[Goal, ...]]] = {
+    "submit-result": (Faster(STDLIB, 30), Faster("fastthreadpool", 3)),
+    "submit-only": (Faster(STDLIB, 30),),
+    "submit-many": (Faster("loop of submit", 1.2),),
+    "submit-context": (Faster(STDLIB, 20),),
+    "map-ordered": (
+        Faster(STDLIB, 80),
+        AtMost("plain loop", 1.5),
+        Faster("ThreadPool.map", 0.8),
+        Faster("ThreadPool.imap_unordered", 15),
+    ),
+    "map-unordered": (Faster("ThreadPool.imap_unordered", 12),),
+    "round-trip": (Faster(STDLIB, 1.8), AtMost("two raw locks", 1.4)),
+    "round-trip-busy": (Faster(STDLIB, 1),),
+    "stdlib-as-completed": (Faster(STDLIB, 4),),
+    "stdlib-wait": (Faster(STDLIB, 6),),
+    "treadle-as-completed": (Faster(STDLIB, 12),),
+    "treadle-wait": (Faster(STDLIB, 15),),
+    "nested-fork-join": (Faster(STDLIB, 5),),
+    "os-stat": (Faster(STDLIB, 6), AtMost("plain loop", 1.6)),
+    "os-pread": (Faster(STDLIB, 6),),
+    "sha256": (Faster("plain loop", 1.9),),
+    "cpu-bound": (Faster(STDLIB, 1),),
+    "sleepers": (Faster(STDLIB, 2),),
+    "create": (Faster(STDLIB, 2),),
+    "idle": (Limit(1e-3),),
+    "pending": (Limit(200), Faster(STDLIB, 8)),
+    "import-time": (AtMost(STDLIB, 1.5),),
+}
+
+
+def judgements(outcome: Outcome, rival: str, *, first: bool) -> list[tuple[str, Mark]]:
+    """The goals that belong to the line beside ``rival``; our own limits go to the first line."""
+    found: list[tuple[str, Mark]] = []
+    for goal in GOALS.get(outcome.case.workload.name, ()):
+        if goal.rival == rival or (first and goal.rival == TREADLE):
+            mark = goal.judge(outcome)
+            if mark is not None:
+                found.append((goal.text(outcome.case.workload.unit), mark))
+    return found
