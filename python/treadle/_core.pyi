@@ -36,6 +36,10 @@ class FutureCondition:
 class FutureAwaiter(Generator[Any, Any, Any]):
     """What `await future` runs."""
 
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, *args: Any) -> Any: ...
+    def close(self) -> None: ...
+
 class Group(Generic[_F]):
     """Futures to wait for; iterating gives each as it completes."""
 
@@ -77,7 +81,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     """The native half of treadle.ThreadPoolExecutor."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
-    def submit(  # type: ignore[override]  # a narrower future
+    def submit(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> Future[_T]: ...
     def submit_many(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from typing import Any
 
 
 def default_max_workers() -> int:
@@ -18,16 +20,12 @@ def default_max_workers() -> int:
 def refuse_sub_interpreters() -> None:
     """Raise ImportError in a sub-interpreter of Python 3.10 and 3.11.
 
-    Newer versions refuse by themselves, with the same error: the extension does not claim to
-    support several interpreters.  Older ones would load it, and share objects between interpreters.
+    The extension refuses by itself on newer ones.  On these two the binding library hangs before it
+    gets that far.
     """
     if sys.version_info >= (3, 12):
         return
-    interpreters = sys.modules.get("_xxsubinterpreters")
-    if interpreters is None:
-        # Nothing in this interpreter has started another one; ask only where it could have been
-        # started from outside: the main interpreter's identity is 0.
-        import _xxsubinterpreters as interpreters
+    interpreters: Any = importlib.import_module("_xxsubinterpreters")
     if interpreters.get_current() != interpreters.get_main():
         msg = "treadle does not support sub-interpreters: import it in the main interpreter"
         raise ImportError(msg)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, DoneAndNotDoneFutures
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from treadle._core import Group
 
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed", "wait"]
 
-T = TypeVar("T")
 F = TypeVar("F", bound="Future[Any]")
+
+if TYPE_CHECKING:
+
+    class DoneAndNotDone(NamedTuple, Generic[F]):
+        """What `wait` returns: the standard library's tuple, with the futures' own type."""
+
+        done: set[F]
+        not_done: set[F]
 
 
 def wait(
-    fs: Iterable[Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
-) -> DoneAndNotDoneFutures[T]:
+    fs: Iterable[F], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDone[F]:
     """Wait for futures; as `concurrent.futures.wait`, several times faster.
 
     Args:
@@ -44,7 +51,7 @@ def wait(
         done, not_done = treadle.wait(futures, timeout=5)
     """
     futures = set(fs)
-    group: Group[Future[T]] = Group(futures, timeout)
+    group: Group[F] = Group(futures, timeout)
     completed, failed = group.progress()
     if completed == len(futures) or (completed and return_when == FIRST_COMPLETED):
         pass
@@ -59,7 +66,7 @@ def wait(
         group.close()
         msg = f"Invalid return condition: {return_when!r}"
         raise ValueError(msg)
-    return DoneAndNotDoneFutures(*group.split())
+    return DoneAndNotDoneFutures(*group.split())  # type: ignore[arg-type,return-value]
 
 
 def as_completed(fs: Iterable[F], timeout: float | None = None) -> Iterator[F]:
@@ -97,7 +104,7 @@ def _leaving(group: Group[F]) -> Iterator[F]:
 # The standard library's waiter protocol, for futures of other kinds; the group calls these two.
 
 
-def _watch(future: Any, group: Group[Any]) -> bool | None:
+def watch(future: Any, group: Group[Any]) -> bool | None:
     """Have `future` report to `group`: None, or, when it is done, whether it failed."""
     with future._condition:
         if future._state == FINISHED:
@@ -108,7 +115,7 @@ def _watch(future: Any, group: Group[Any]) -> bool | None:
     return None
 
 
-def _unwatch(futures: Iterable[Any], group: Group[Any]) -> None:
+def unwatch(futures: Iterable[Any], group: Group[Any]) -> None:
     for future in futures:
         with future._condition:
             if group in future._waiters:

@@ -40,7 +40,7 @@ bool describe_call(const CallSlots& slots, CallShape shape, std::uint8_t positio
   Py_ssize_t count = positional;
   PyObject* names = nullptr;
   if (shape == CallShape::kBlock) {
-    CallBlock* block = reinterpret_cast<CallBlock*>(slots[0]);
+    auto* block = reinterpret_cast<CallBlock*>(slots[0]);
     objects = block->objects();
     count = block->positional;
     names = block->keyword_names;
@@ -73,7 +73,7 @@ int visit_call(const CallSlots& slots, CallShape shape, std::uint8_t positional,
   if (shape == CallShape::kInline) {
     for (int i = 0; i <= positional; ++i) Py_VISIT(slots[static_cast<std::size_t>(i)]);
   } else if (shape == CallShape::kBlock) {
-    CallBlock* block = reinterpret_cast<CallBlock*>(slots[0]);
+    auto* block = reinterpret_cast<CallBlock*>(slots[0]);
     for (Py_ssize_t i = 0; i < block->count; ++i) Py_VISIT(block->objects()[i]);
     Py_VISIT(block->keyword_names);
   }

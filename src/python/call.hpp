@@ -57,7 +57,7 @@ class Call {
       return PyObject_Vectorcall(slots_[0], &slots_[1],
                                  positional_ | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
     }
-    CallBlock* block = reinterpret_cast<CallBlock*>(slots_[0]);
+    auto* block = reinterpret_cast<CallBlock*>(slots_[0]);
     PyObject** objects = block->objects();
     return PyObject_Vectorcall(
         objects[0], objects + 1,

@@ -57,7 +57,7 @@ bool Group::add_foreign(PyObject* future, GroupLink& link) {
   if (!foreign_ || !index || PyDict_SetItem(foreign_.get(), future, index.get()) < 0) return false;
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.futures"));
   const Ref done =
-      module ? Ref::steal(PyObject_CallMethod(module.get(), "_watch", "OO", future, self_)) : Ref();
+      module ? Ref::steal(PyObject_CallMethod(module.get(), "watch", "OO", future, self_)) : Ref();
   if (!done) {  // no future: it must not be left, either
     const SavedError saved;
     if (PyDict_DelItem(foreign_.get(), future) < 0) PyErr_Clear();
@@ -134,7 +134,7 @@ void Group::close() {
     const Ref module = Ref::steal(PyImport_ImportModule("treadle.futures"));
     const Ref left =
         module
-            ? Ref::steal(PyObject_CallMethod(module.get(), "_unwatch", "OO", foreign.get(), self_))
+            ? Ref::steal(PyObject_CallMethod(module.get(), "unwatch", "OO", foreign.get(), self_))
             : Ref();
     if (!left) PyErr_WriteUnraisable(nullptr);
   }

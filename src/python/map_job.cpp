@@ -67,7 +67,7 @@ Py_ssize_t MapJob::claim() {
 #endif
 }
 
-PyObject* MapJob::call(PyObject** arguments) {
+PyObject* MapJob::call(PyObject** arguments) const {
   constexpr Py_ssize_t kOnStack = 8;
   const Py_ssize_t arity = plan_.arity;
   PyObject* stack[kOnStack + 1];

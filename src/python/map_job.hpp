@@ -67,7 +67,7 @@ class MapJob : public Shared<MapJob> {
   enum Status : std::uint8_t { kWaiting, kResult, kException, kCancelled, kAwaited = 0x80 };
 
   [[nodiscard]] Py_ssize_t claim();
-  [[nodiscard]] PyObject* call(PyObject** arguments);
+  [[nodiscard]] PyObject* call(PyObject** arguments) const;
   void put(Py_ssize_t item, PyObject* outcome, Status status);
   [[nodiscard]] Status read_status(Py_ssize_t slot) const;
   [[nodiscard]] bool wait_for(Py_ssize_t slot);

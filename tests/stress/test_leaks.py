@@ -8,6 +8,7 @@ import contextvars
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,10 @@ WORK = [
 
 def blocks_in_use(pool: Any) -> int:
     if FREE_THREADED:  # what a thread has made and another has released waits for its maker
-        pool.submit(gc.collect).result(LIMIT)
+        count = len(pool._threads)
+        together = threading.Barrier(count, timeout=LIMIT)
+        for future in [pool.submit(lambda: together.wait() + gc.collect()) for _ in range(count)]:
+            future.result(LIMIT)
     gc.collect()
     return sys.getallocatedblocks()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -94,10 +94,10 @@ class WorkQueueView:
     def get_nowait(self) -> Any:
         """Take the oldest queued call out; its future is the caller's to finish."""
         executor = self._native()
-        item = None if executor is None else executor._take_item()
+        item: Any = None if executor is None else executor._take_item()
         if item is None:
             raise queue.Empty
-        return WorkItem(*item) if isinstance(item, tuple) else item
+        return WorkItem(*cast("tuple[Any, Any, Any, Any]", item)) if type(item) is tuple else item
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get_nowait`, but look again until the time is up.

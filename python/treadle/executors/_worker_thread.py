@@ -39,6 +39,14 @@ class WorkerThread(threading.Thread):
         finally:
             self._started.starting = False
 
+    def has_started(self) -> bool:
+        """Tell whether the thread runs, or has run."""
+        return self._started.is_set()
+
+    def wait_started(self) -> None:
+        """Wait until it does."""
+        self._started.wait()
+
     def join(self, timeout: float | None = None) -> None:
         self._started.wait(timeout)
         if timeout is None or self._started.is_set():

@@ -54,7 +54,7 @@ class ThreadPoolExecutor(Executor):
     """
 
     # Distinguishes the thread names of pools without a prefix, as the standard class does.
-    _counter: ClassVar[Callable[[], int]] = itertools.count().__next__
+    _counter: ClassVar[Any] = itertools.count().__next__
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class ThreadPoolExecutor(Executor):
             msg = "max_workers must be greater than 0"
             raise ValueError(msg)
         if initializer is not None and not callable(initializer):
-            msg = "initializer must be a callable"
+            msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
         self._max_workers = max_workers
-        self._threads: set[threading.Thread] = set()
-        self._broken: str | bool = False
+        self._threads: Any = set[threading.Thread]()
+        self._broken = False
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
-        self._initializer = initializer
+        self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
         self._open(max_workers, propagate_context)
 
@@ -143,12 +143,7 @@ class ThreadPoolExecutor(Executor):
         buffersize: int | None,
         ordered: bool,
     ) -> Iterator[T]:
-        if buffersize is not None and not isinstance(buffersize, int):
-            msg = "buffersize must be an integer or None"
-            raise TypeError(msg)
-        if buffersize is not None and buffersize < 1:
-            msg = "buffersize must be None or > 0"
-            raise ValueError(msg)
+        _check_buffersize(buffersize)
         # A timeout of a wrong type gets the standard library's error.
         end_time = None if timeout is None else timeout + time.monotonic()
         if buffersize is None and self._may_batch(iterables):
@@ -176,7 +171,7 @@ class ThreadPoolExecutor(Executor):
         self._close()
         if cancel_futures:
             for thread in tuple(self._threads):
-                thread._started.wait()  # type: ignore[attr-defined]  # it has a call to take
+                thread.wait_started()  # it has a call to take
             self._cancel_queued()
         if wait:
             for thread in tuple(self._threads):
@@ -191,14 +186,15 @@ class ThreadPoolExecutor(Executor):
         try:
             thread.start()
         except BaseException:
-            if not thread._started.is_set():
+            if not thread.has_started():
                 self._threads.discard(thread)
             raise
         return thread
 
     def _initializer_failed(self) -> None:
-        self._broken = "A thread initializer failed, the thread pool is not usable anymore"
-        self._break(BrokenThreadPool(self._broken))
+        message = "A thread initializer failed, the thread pool is not usable anymore"
+        self._broken = message  # type: ignore[assignment]  # True, and the text of the errors
+        self._break(BrokenThreadPool(message))
 
     # ---- what the standard library's executor has, for its users
 
@@ -220,19 +216,28 @@ class ThreadPoolExecutor(Executor):
         return fn, args, kwargs
 
     @property
-    def _work_queue(self) -> WorkQueueView:
+    def _work_queue(self) -> WorkQueueView:  # type: ignore[override]
         return WorkQueueView(self)
 
     @property
-    def _idle_semaphore(self) -> threading.Semaphore:
+    def _idle_semaphore(self) -> threading.Semaphore:  # type: ignore[override]
         """A semaphore that counts the workers that are idle now; taking it changes nothing."""
         return threading.Semaphore(self._idle_workers())
 
     @property
-    def _shutdown_lock(self) -> threading.Lock:
+    def _shutdown_lock(self) -> threading.Lock:  # type: ignore[override]
         """A lock of its own for each executor; the native pool needs none."""
         lock: threading.Lock = self.__dict__.setdefault("_lock", threading.Lock())
         return lock
+
+
+def _check_buffersize(buffersize: object) -> None:
+    if buffersize is not None and not isinstance(buffersize, int):
+        msg = "buffersize must be an integer or None"
+        raise TypeError(msg)
+    if buffersize is not None and buffersize < 1:
+        msg = "buffersize must be None or > 0"
+        raise ValueError(msg)
 
 
 def _next_call(
@@ -282,7 +287,7 @@ def _as_they_come(
     futures: deque[Future[T]],
     end_time: float | None,
 ) -> Iterator[T]:
-    ended: deque[Future[T]] = deque()  # by callback: in the order in which the calls ended
+    ended: deque[Any] = deque()  # by callback: in the order in which the calls ended
     watched: set[Future[T]] = set()
     try:
         while True:
