@@ -65,6 +65,7 @@ void PythonWorker::work() {
     if (Worker* next = state_->pool->scheduler().cancel_growth()) next->call();
   }
   state_->contexts.end();
+  drop_sent_exception();
   current_worker = nullptr;
 }
 

@@ -5,6 +5,13 @@
 
 namespace treadle::python {
 
+// An exception that another thread has sent (PyThreadState_SetAsyncExc) is for the task that ran
+// then: one that came too late must hit neither the next task nor the end of the thread.
+void drop_sent_exception() {
+  if (PyThreadState_Get()->async_exc == nullptr) return;
+  PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), nullptr);
+}
+
 bool TaskRunner::run(Task& task) {
   worker_.breather.breathe();
   if (task.kind() == kFutureTask) {
@@ -34,6 +41,7 @@ void TaskRunner::run_started(Future& future) {
   const CallSlots slots = future.take_slots(shape, positional);
   Call call(slots, shape, positional);
   const Ref context = future.take_context();
+  drop_sent_exception();
   Future* outer = std::exchange(worker_.running, &future);
   ++worker_.depth;
   outcome_ = Ref::steal(
@@ -42,10 +50,7 @@ void TaskRunner::run_started(Future& future) {
   worker_.running = outer;
   failed_ = !outcome_;
   if (failed_) outcome_ = take_raised();
-  // An exception that another thread sent to this task (PyThreadState_SetAsyncExc) and that came
-  // too late must not hit the next one.
-  PyThreadState* thread = PyThreadState_Get();
-  if (thread->async_exc != nullptr) PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), nullptr);
+  drop_sent_exception();
   if (worker_.expects_wait && worker_.depth == 0) {
     worker_.expects_wait = false;
     if (Worker* extra = worker_.pool->scheduler().end_block()) extra->call();

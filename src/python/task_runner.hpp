@@ -8,6 +8,8 @@
 
 namespace treadle::python {
 
+void drop_sent_exception();
+
 class TaskRunner {
  public:
   explicit TaskRunner(PythonWorker& worker) : worker_(*worker.state_) {}

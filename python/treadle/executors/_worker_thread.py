@@ -15,33 +15,38 @@ if TYPE_CHECKING:
 
 
 class _Started(threading.Event):
-    """The event that `Thread.start` waits for; `start` below asks it not to."""
+    """The event that `Thread.start` waits for; in the thread that calls it, it does not wait."""
 
-    starting = False
+    starter: int | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
-        return True if self.starting else super().wait(timeout)
+        return self.starter == threading.get_ident() or super().wait(timeout)
 
 
 class WorkerThread(threading.Thread):
     """A worker's thread, as `threading` and its users see it."""
 
     _started: _Started
+    _failed = False  # it could not be started, and whoever joins it need not wait
 
     def __init__(self, worker: Worker, name: str) -> None:
         super().__init__(target=worker, name=name)
         self._started = _Started()
 
     def start(self) -> None:
-        self._started.starting = True
+        self._started.starter = threading.get_ident()
         try:
             super().start()  # whoever has patched Thread.start is part of it
+        except BaseException:
+            self._failed = not self.has_started()
+            self._started.set()
+            raise
         finally:
-            self._started.starting = False
+            self._started.starter = None
 
     def has_started(self) -> bool:
         """Tell whether the thread runs, or has run."""
-        return self._started.is_set()
+        return self._started.is_set() and not self._failed
 
     def wait_started(self) -> None:
         """Wait until it does."""
@@ -49,8 +54,10 @@ class WorkerThread(threading.Thread):
 
     def join(self, timeout: float | None = None) -> None:
         self._started.wait(timeout)
-        if timeout is None or self._started.is_set():
+        if self._started.is_set() and not self._failed:
             super().join(timeout)
 
     def is_alive(self) -> bool:
+        if self._failed:
+            return False
         return super().is_alive() if self._started.is_set() else True
