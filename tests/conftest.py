@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.libraries import STANDARD, TREADLE, Library
 from support.logs import LogRecorder
 from support.processes import run_python
-from support.waiting import LIMIT, Gate
+from support.waiting import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,12 +59,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         counts = mark.args if mark is not None else (1, 2, MANY)
         ids = [f"{count}-workers" for count in counts]
         metafunc.parametrize("workers", counts, ids=ids, indirect=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(3 * LIMIT))
 
 
 @pytest.fixture

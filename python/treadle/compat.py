@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # as in `typing`, whose import would cost more than this package's
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def default_max_workers() -> int:
@@ -25,7 +27,7 @@ def refuse_sub_interpreters() -> None:
     """
     if sys.version_info >= (3, 12):
         return
-    interpreters: Any = importlib.import_module("_xxsubinterpreters")
+    interpreters: Any = __import__("_xxsubinterpreters")
     if interpreters.get_current() != interpreters.get_main():
         msg = "treadle does not support sub-interpreters: import it in the main interpreter"
         raise ImportError(msg)

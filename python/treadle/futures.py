@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, DoneAndNotDoneFutures
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from treadle._core import Group
 
+TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
+    from typing import Any, Generic, NamedTuple, TypeVar
+
+    F = TypeVar("F", bound=Future[Any])
 
 __all__ = ["ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "as_completed", "wait"]
 
-F = TypeVar("F", bound="Future[Any]")
 
 if TYPE_CHECKING:
 

@@ -132,6 +132,7 @@ def test_callables_that_raise_in_their_finalizers_harm_nobody(
     assert eventually(lambda: (gc.collect(), len(unraisable) == 50)[1])
 
 
+@pytest.mark.ours  # the standard library's submit deadlocks with itself
 @pytest.mark.parametrize("kind", ["argument", "result", "callback"])
 def test_a_finalizer_may_use_the_pool(executor: ThreadPoolExecutor, kind: str) -> None:
     ran: list[int] = []
@@ -158,6 +159,7 @@ def test_a_finalizer_may_use_the_pool(executor: ThreadPoolExecutor, kind: str) -
     assert eventually(lambda: (gc.collect(), executor.submit(int).result(LIMIT), len(ran) == 50)[2])
 
 
+@pytest.mark.ours  # the standard library's shutdown deadlocks with itself
 def test_a_finalizer_may_shut_the_pool_down(
     executor: ThreadPoolExecutor, gate: Gate, workers: int
 ) -> None:

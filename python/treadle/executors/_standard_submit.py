@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from typing import TYPE_CHECKING, Any
 
 from treadle.executors._work_queue import call_of
 
+TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from treadle.executors.thread import ThreadPoolExecutor
 

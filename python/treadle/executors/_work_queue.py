@@ -9,10 +9,11 @@ from __future__ import annotations
 import queue
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, cast
 
+TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from typing import Any
 
     from treadle._core import Executor
 
@@ -97,7 +98,8 @@ class WorkQueueView:
         item: Any = None if executor is None else executor._take_item()
         if item is None:
             raise queue.Empty
-        return WorkItem(*cast("tuple[Any, Any, Any, Any]", item)) if type(item) is tuple else item
+        kind = type(item)
+        return WorkItem(*item) if kind is tuple else item
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get_nowait`, but look again until the time is up.

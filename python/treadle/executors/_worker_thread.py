@@ -8,8 +8,8 @@ What does need a running thread (`join`) waits then.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle._core import Worker
 

@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import ref
 
 from treadle import compat
@@ -17,12 +16,14 @@ from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
 from treadle.futures import FIRST_COMPLETED, wait
 
+TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, ClassVar, TypeVar
 
     from treadle._core import Future, Worker
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 __all__ = ["ThreadPoolExecutor"]
 
