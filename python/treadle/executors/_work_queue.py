@@ -98,8 +98,8 @@ class WorkQueueView:
         item: Any = None if executor is None else executor._take_item()
         if item is None:
             raise queue.Empty
-        kind = type(item)
-        return WorkItem(*item) if kind is tuple else item
+        is_ours: bool = isinstance(item, tuple)
+        return WorkItem(*item) if is_ours else item
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get_nowait`, but look again until the time is up.
