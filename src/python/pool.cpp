@@ -111,7 +111,7 @@ template <class End>
 void end_all(FifoQueue queue, End end) {
   while (Task* task = queue.pop_front()) {
     if (task->kind() == kFutureTask) {
-      Future& future = static_cast<Future&>(*task);
+      auto& future = static_cast<Future&>(*task);
       end(future);
       Py_DECREF(future.object());
     } else {

@@ -45,7 +45,10 @@ PyObject* take_item(Pool& pool) {
   const Ref future = Ref::steal(static_cast<Future&>(*task).object());  // the queue's reference
   CallParts parts;
   if (!static_cast<Future&>(*task).describe(parts)) return nullptr;
-  return PyTuple_Pack(4, future.get(), parts.fn.get(), parts.args.get(), parts.kwargs.get());
+  const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));
+  return module ? PyObject_CallMethod(module.get(), "WorkItem", "OOOO", future.get(),
+                                      parts.fn.get(), parts.args.get(), parts.kwargs.get())
+                : nullptr;
 }
 
 PyObject* put_item(Pool& pool, PyObject* item) {

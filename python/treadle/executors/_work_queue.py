@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class WorkItem:
-    """A queued call that was taken out: whoever has it runs it, or lets it be."""
+    """A queued call that was taken out: whoever has it runs it, or lets it be.
+
+    The native half makes them.
+    """
 
     __slots__ = ("args", "fn", "future", "kwargs")
 
@@ -95,11 +98,10 @@ class WorkQueueView:
     def get_nowait(self) -> Any:
         """Take the oldest queued call out; its future is the caller's to finish."""
         executor = self._native()
-        item: Any = None if executor is None else executor._take_item()
+        item = None if executor is None else executor._take_item()
         if item is None:
             raise queue.Empty
-        is_ours: bool = isinstance(item, tuple)
-        return WorkItem(*item) if is_ours else item
+        return item
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get_nowait`, but look again until the time is up.
