@@ -1,11 +1,10 @@
 // The Python face of Future: its type, methods and attributes.  The logic is in future_state.cpp
-// and future_wait.cpp.
+// and future_wait.cpp, the private attributes are in future_attributes.cpp.
 
 #include "python/future.hpp"
 
 #include "python/arguments.hpp"
 #include "python/await.hpp"
-#include "python/helping.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
 
@@ -258,86 +257,6 @@ struct FutureSlots {
     PyErr_SetString(PyExc_TypeError, "cannot pickle '_thread.RLock' object");
     return nullptr;
   }
-
-  // ---- the six private attributes that the standard library and its users reach for
-
-  static PyObject* get_state(PyObject* self, void*) {
-    return Py_NewRef(stdlib.state_names[static_cast<std::size_t>(Future::of(self).state())]);
-  }
-
-  static int set_state(PyObject* self, PyObject* value, void*) {
-    for (std::size_t i = 0; i < stdlib.state_names.size(); ++i) {
-      const int same =
-          value == nullptr ? 0 : PyObject_RichCompareBool(value, stdlib.state_names[i], Py_EQ);
-      if (same < 0) return -1;
-      if (same == 0) continue;
-      Future::of(self).write_state(static_cast<State>(i));
-      return 0;
-    }
-    PyErr_Format(PyExc_ValueError,
-                 "a future's _state is one of the constants of "
-                 "concurrent.futures._base, not %R",
-                 value == nullptr ? Py_None : value);
-    return -1;
-  }
-
-  template <std::size_t kSlot>
-  static PyObject* get_stored(PyObject* self, void*) {
-    return or_none(Future::of(self).stored(kSlot));
-  }
-
-  template <std::size_t kSlot>
-  static int set_stored(PyObject* self, PyObject* value, void*) {
-    Future& future = Future::of(self);
-    future.discard_call();  // a queued call has to make room: it will not run any more
-    PyObject* old = nullptr;
-    {
-      const ObjectLock lock(future.mutex_);
-      old = std::exchange(future.slots_[kSlot], value == Py_None ? nullptr : Py_XNewRef(value));
-    }
-    Py_XDECREF(old);
-    return 0;
-  }
-
-  template <PyObject* Attachments::* kList>
-  static PyObject* get_list(PyObject* self, void*) {
-    Future& future = Future::of(self);
-    if constexpr (kList == &Attachments::waiters) expect_wait(future);
-    {
-      const ObjectLock lock(future.mutex_);
-      if (future.attachments_ != nullptr && future.attachments_->*kList != nullptr) {
-        return Py_NewRef(future.attachments_->*kList);
-      }
-    }
-    Ref made = Ref::steal(PyList_New(0));
-    if (!made) return nullptr;
-    const ObjectLock lock(future.mutex_);
-    PyObject*& list = future.attachments_locked().*kList;
-    if (list == nullptr) list = made.release();
-    return Py_NewRef(list);
-  }
-
-  template <PyObject* Attachments::* kList>
-  static int set_list(PyObject* self, PyObject* value, void*) {
-    if (value == nullptr || !PyList_Check(value)) {
-      PyErr_SetString(PyExc_TypeError, "a future's lists of callbacks and waiters are lists");
-      return -1;
-    }
-    Future& future = Future::of(self);
-    PyObject* old = nullptr;
-    {
-      const ObjectLock lock(future.mutex_);
-      old = std::exchange(future.attachments_locked().*kList, Py_NewRef(value));
-    }
-    Py_XDECREF(old);
-    return 0;
-  }
-
-  static PyObject* get_condition(PyObject* self, void*) { return Future::of(self).condition(); }
-
-  // The condition guards the native state, so it stays the one it is: an explicit call of the
-  // standard `Future.__init__` must not replace it.
-  static int set_condition(PyObject*, PyObject*, void*) { return 0; }
 };
 
 bool Future::make_type(PyObject* module) {
@@ -383,16 +302,6 @@ bool Future::make_type(PyObject* module) {
       {"__copy__", Slots::copy, METH_NOARGS, nullptr},
       {"__reduce_ex__", Slots::reduce, METH_O, nullptr},
       {}};
-  static PyGetSetDef attributes[] = {
-      {"_state", Slots::get_state, Slots::set_state, nullptr, nullptr},
-      {"_result", Slots::get_stored<0>, Slots::set_stored<0>, nullptr, nullptr},
-      {"_exception", Slots::get_stored<1>, Slots::set_stored<1>, nullptr, nullptr},
-      {"_waiters", Slots::get_list<&Attachments::waiters>, Slots::set_list<&Attachments::waiters>,
-       nullptr, nullptr},
-      {"_done_callbacks", Slots::get_list<&Attachments::callbacks>,
-       Slots::set_list<&Attachments::callbacks>, nullptr, nullptr},
-      {"_condition", Slots::get_condition, Slots::set_condition, nullptr, nullptr},
-      {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc,
        const_cast<char*>("Future()\n--\n\n"
@@ -406,7 +315,7 @@ bool Future::make_type(PyObject* module) {
       {Py_tp_dealloc, function_slot(&Slots::deallocate)},
       {Py_tp_repr, function_slot(&Slots::repr)},
       {Py_tp_methods, methods},
-      {Py_tp_getset, attributes},
+      {Py_tp_getset, private_attributes()},
       {Py_am_await, function_slot(&await_future)},
       {0, nullptr}};
   return type_.make(module, "treadle.Future", slots, stdlib.future) &&

@@ -153,6 +153,8 @@ class Future : public Task {
 
  private:
   friend struct FutureSlots;
+  friend struct FutureAttributes;
+  [[nodiscard]] static PyGetSetDef* private_attributes();
   static constexpr std::uint32_t kStateBits = 7;
   static constexpr std::uint32_t kAwaited = 8;
   static State state_in(std::uint32_t word) { return static_cast<State>(word & kStateBits); }
