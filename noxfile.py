@@ -258,7 +258,7 @@ def ext_tsan(session: nox.Session) -> None:
         session.skip(f"{python} is missing; TSAN_PYTHON may name another")
     inside = environment(session, python)
     # Under the sanitizer pip takes minutes: the session's own fills the environment from outside.
-    ask = "import sys, sysconfig; print('%d.%d' % sys.version_info[:2], sysconfig.get_path('purelib'))"
+    ask = "import sysconfig as s; print(s.get_python_version(), s.get_path('purelib'))"
     version, site = subprocess.check_output([inside, "-c", ask], text=True).split()
     abis = ["--abi", f"cp{version.replace('.', '')}t", "--abi", "none"]
     wheels = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *abis]
