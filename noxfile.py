@@ -178,14 +178,17 @@ def last_line(session: nox.Session, *command: str) -> str:
     return output.strip().splitlines()[-1]
 
 
-def native(session: nox.Session, preset: str, *, test: bool, define: tuple[str, ...] = ()) -> None:
-    """Configure, build and perhaps test a preset of CMakePresets.json."""
+def install_native(session: nox.Session) -> None:
+    """Install what CMake needs, where CMake finds it."""
     session.install(*group("native"))
     ask = "import pathlib, pybind11; print(pathlib.Path(pybind11.__file__).parents[1])"
-    packages = session.run("python", "-c", ask, silent=True)
-    assert isinstance(packages, str)
-    site = packages.strip()
+    site = subprocess.check_output([own_python(session), "-c", ask], text=True).strip()
     session.env["CMAKE_PREFIX_PATH"] = f"{site}/cmeel.prefix:{site}/pybind11"
+
+
+def native(session: nox.Session, preset: str, *, test: bool, define: tuple[str, ...] = ()) -> None:
+    """Configure, build and perhaps test a preset of CMakePresets.json."""
+    install_native(session)
     session.run("cmake", "--preset", preset, *define)
     session.run("cmake", "--build", "--preset", preset, "--", "-k", "0")
     if not test:
@@ -263,11 +266,9 @@ def ext_tsan(session: nox.Session) -> None:
     abis = ["--abi", f"cp{version.replace('.', '')}t", "--abi", "none"]
     wheels = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *abis]
     session.install("-q", f"--target={site}", *wheels, *group("test"))
-    session.install(*group("native"))
-    session.env["CMAKE_PREFIX_PATH"] = str(Path(own_python(session)).parents[1])
+    install_native(session)
     build = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTREADLE_SANITIZE=thread"]
-    boost = ["-DTREADLE_SYSTEM_BOOST=ON", f"-DPython_EXECUTABLE={inside}"]
-    session.run("cmake", "-S.", "-Bbuild/ext_tsan", *build, *boost)
+    session.run("cmake", "-S.", "-Bbuild/ext_tsan", *build, f"-DPython_EXECUTABLE={inside}")
     session.run("cmake", "--build", "build/ext_tsan")
     session.run("cmake", "--install", "build/ext_tsan", "--prefix", site)
     shutil.copytree(ROOT / "python/treadle", Path(site) / "treadle", dirs_exist_ok=True)

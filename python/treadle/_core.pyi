@@ -4,12 +4,13 @@ import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, final
 
-from typing_extensions import ParamSpec, Self
+from typing_extensions import ParamSpec, Self, disjoint_base
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _F = TypeVar("_F", bound=concurrent.futures.Future[Any])
 
+@disjoint_base
 class Future(concurrent.futures.Future[_T]):
     """The result of a call that is made somewhere else, or later."""
 
@@ -40,6 +41,7 @@ class FutureAwaiter(Generator[Any, Any, Any]):
     def throw(self, *args: Any) -> Any: ...
     def close(self) -> None: ...
 
+@final
 class Group(Generic[_F]):
     """Futures to wait for; iterating gives each as it completes."""
 
@@ -67,7 +69,7 @@ class MapIterator(Iterator[_T]):
 class LoopQueue:
     """Completions on their way into one event loop."""
 
-    def __call__(self) -> None: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> None: ...
 
 @final
 class Worker:
@@ -75,8 +77,9 @@ class Worker:
 
     @property
     def next_number(self) -> int: ...
-    def __call__(self) -> None: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> None: ...
 
+@disjoint_base
 class Executor(concurrent.futures.ThreadPoolExecutor):
     """The native half of treadle.ThreadPoolExecutor."""
 
