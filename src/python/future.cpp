@@ -12,7 +12,11 @@ namespace treadle::python {
 
 HeapType<Future> Future::type_;
 
-PyObject* Future::make() { return type_.allocate(type_.type()); }
+PyObject* Future::make() {
+  PyObject* self = type_.allocate(type_.type());
+  if (self != nullptr) PyObject_GC_UnTrack(self);  // invariant 5
+  return self;
+}
 
 struct FutureSlots {
   // ---- life
@@ -229,6 +233,12 @@ struct FutureSlots {
                                 exception ? "raised" : "returned", kind_name.get());
   }
 
+  // Attributes of the user's may lead back to the future.
+  static int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
+    Future::of(self).track();
+    return PyObject_GenericSetAttr(self, name, value);
+  }
+
   static PyObject* class_getitem(PyObject* cls, PyObject* item) {
     return PyObject_CallFunctionObjArgs(stdlib.generic_alias, cls, item, nullptr);
   }
@@ -314,6 +324,7 @@ bool Future::make_type(PyObject* module) {
       {Py_tp_clear, function_slot(&Slots::clear)},
       {Py_tp_dealloc, function_slot(&Slots::deallocate)},
       {Py_tp_repr, function_slot(&Slots::repr)},
+      {Py_tp_setattro, function_slot(&Slots::set_attribute)},
       {Py_tp_methods, methods},
       {Py_tp_getset, private_attributes()},
       {Py_am_await, function_slot(&await_future)},

@@ -1,7 +1,8 @@
 // The six private attributes of a future that the standard library and its users reach for.
 //
 // They are data descriptors on the native state: reading shows it as it is, writing changes it, and
-// neither leaves anything in the instance's dictionary.
+// neither leaves anything in the instance's dictionary.  The dictionary itself stands here too: who
+// gets hold of it may make cycles (invariant 5 of future.hpp).
 
 #include "python/future.hpp"
 #include "python/helping.hpp"
@@ -42,6 +43,7 @@ struct FutureAttributes {
     PyObject* old = nullptr;
     {
       const ObjectLock lock(future.mutex_);
+      future.track_locked();
       old = std::exchange(future.slots_[kSlot], value == Py_None ? nullptr : Py_XNewRef(value));
     }
     Py_XDECREF(old);
@@ -84,6 +86,11 @@ struct FutureAttributes {
 
   static PyObject* get_condition(PyObject* self, void*) { return Future::of(self).condition(); }
 
+  static PyObject* get_dictionary(PyObject* self, void*) {
+    Future::of(self).track();
+    return PyObject_GenericGetDict(self, nullptr);
+  }
+
   // The condition guards the native state, so it stays the one it is: an explicit call of the
   // standard `Future.__init__` must not replace it.
   static int set_condition(PyObject*, PyObject*, void*) { return 0; }
@@ -106,6 +113,7 @@ PyGetSetDef* Future::private_attributes() {
       {"_done_callbacks", Slots::get_list<&Attachments::callbacks>,
        Slots::set_list<&Attachments::callbacks>, nullptr, nullptr},
       {"_condition", Slots::get_condition, Slots::set_condition, nullptr, nullptr},
+      {"__dict__", Slots::get_dictionary, PyObject_GenericSetDict, nullptr, nullptr},
       {}};
   return attributes;
 }

@@ -87,14 +87,13 @@ bool FutureCondition::notify_waiters(Py_ssize_t count) {
 
 // The Python face: argument parsing around the methods above.
 struct FutureConditionSlots {
-  static PyObject* acquire(PyObject* self, PyObject* args, PyObject* kwargs) {
-    static const char* const keywords[] = {"blocking", "timeout", nullptr};
+  static PyObject* acquire(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                           PyObject* keyword_names) {
+    // As the standard `wait` calls it, twice for each future: not worth a tuple and a parser.
+    if (positional == 0 && keyword_names == nullptr) return enter(self, nullptr);
     int blocking = 1;
     double timeout = -1;
-    if (PyArg_ParseTupleAndKeywords(args, kwargs, "|pd:acquire", const_cast<char**>(keywords),
-                                    &blocking, &timeout) == 0) {
-      return nullptr;
-    }
+    if (!parse_acquire(arguments, positional, keyword_names, blocking, timeout)) return nullptr;
     if (timeout != -1 && (blocking == 0 || !(timeout >= 0))) {
       PyErr_SetString(PyExc_ValueError, blocking == 0
                                             ? "can't specify a timeout for a non-blocking call"
@@ -111,6 +110,24 @@ struct FutureConditionSlots {
     if (condition_of(self).acquire(deadline)) Py_RETURN_TRUE;
     if (PyErr_Occurred() != nullptr) return nullptr;
     Py_RETURN_FALSE;
+  }
+
+  static bool parse_acquire(PyObject* const* arguments, Py_ssize_t positional,
+                            PyObject* keyword_names, int& blocking, double& timeout) {
+    const Ref args = Ref::steal(PyTuple_New(positional));
+    const Ref kwargs = Ref::steal(PyDict_New());
+    if (!args || !kwargs) return false;
+    for (Py_ssize_t i = 0; i < positional; ++i) {
+      PyTuple_SET_ITEM(args.get(), i, Py_NewRef(arguments[i]));
+    }
+    const Py_ssize_t named = keyword_names == nullptr ? 0 : PyTuple_GET_SIZE(keyword_names);
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      PyObject* name = PyTuple_GET_ITEM(keyword_names, i);
+      if (PyDict_SetItem(kwargs.get(), name, arguments[positional + i]) < 0) return false;
+    }
+    static const char* const keywords[] = {"blocking", "timeout", nullptr};
+    return PyArg_ParseTupleAndKeywords(args.get(), kwargs.get(), "|pd:acquire",
+                                       const_cast<char**>(keywords), &blocking, &timeout) != 0;
   }
 
   static PyObject* enter(PyObject* self, PyObject*) {
@@ -174,21 +191,9 @@ struct FutureConditionSlots {
     return Py_NewRef(waiters);
   }
 
-  static int traverse(PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(condition_of(self).waiters_);
-    return 0;
-  }
-
-  static int clear(PyObject* self) {
-    Py_CLEAR(condition_of(self).waiters_);
-    return 0;
-  }
-
   static void deallocate(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    clear(self);
+    Py_XDECREF(condition_of(self).waiters_);
     type->tp_free(self);
     Py_DECREF(type);
   }
@@ -197,7 +202,7 @@ struct FutureConditionSlots {
 bool FutureCondition::make_type(PyObject* module) {
   using Slots = FutureConditionSlots;
   static PyMethodDef methods[] = {
-      {"acquire", as_method(&Slots::acquire), METH_VARARGS | METH_KEYWORDS,
+      {"acquire", as_method(&Slots::acquire), METH_FASTCALL | METH_KEYWORDS,
        "acquire($self, /, blocking=True, timeout=-1)\n--\n\nTake the lock; re-entrant."},
       {"release", Slots::release, METH_NOARGS, "release($self, /)\n--\n\nGive the lock up once."},
       {"__enter__", Slots::enter, METH_NOARGS, nullptr},
@@ -215,17 +220,10 @@ bool FutureCondition::make_type(PyObject* module) {
       {Py_tp_doc, const_cast<char*>("The lock and condition variable of one future.")},
       {Py_tp_methods, methods},
       {Py_tp_getset, attributes},
-      {Py_tp_traverse, function_slot(&Slots::traverse)},
-      {Py_tp_clear, function_slot(&Slots::clear)},
       {Py_tp_dealloc, function_slot(&Slots::deallocate)},
       {0, nullptr}};
   static PyType_Spec spec{"treadle._core.FutureCondition", sizeof(FutureCondition), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC
-#if PY_VERSION_HEX >= 0x030A0000
-                              | Py_TPFLAGS_DISALLOW_INSTANTIATION
-#endif
-                          ,
-                          slots};
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   condition_type =
       reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   if (condition_type == nullptr) return false;

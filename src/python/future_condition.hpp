@@ -11,6 +11,8 @@
 //  2. `word_` is 0 free, 1 taken, 2 taken and perhaps somebody sleeps.
 //  3. The future is known by its word's address only, which `unpark_all` does not look at: the
 //     condition may outlive the future.
+//  4. It refers to locks only (through `waiters_`), so it is in no cycle, and the garbage collector
+//     need not visit one for every future that somebody waits for.
 #pragma once
 
 #include <atomic>

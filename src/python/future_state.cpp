@@ -79,8 +79,14 @@ void Future::set_state(State state) {
   word_.store(static_cast<std::uint32_t>(state) | awaited, std::memory_order_release);
 }
 
+// Shows the object to the garbage collector.  Requires the object lock.
+void Future::track_locked() {
+  if (PyObject_GC_IsTracked(object()) == 0) PyObject_GC_Track(object());
+}
+
 // Enters a final state and moves out what it owes to others.  Requires the object lock.
 void Future::settle(State state, Delivered& delivered) {
+  track_locked();
   delivered.state = state;
   delivered.awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
   word_.store(static_cast<std::uint32_t>(state), std::memory_order_release);  // pairs: state()
@@ -202,6 +208,7 @@ const ParkingWord* Future::announce(Ref outcome, bool failed) {
   {
     const ObjectLock lock(mutex_);
     if (attachments_ == nullptr && state() == State::kRunning) {
+      if (PyObject_IS_GC(outcome.get()) != 0) track_locked();  // invariant 5
       replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
       const bool awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
@@ -325,6 +332,7 @@ bool Future::wait_for_writers() {
 
 // Requires the object lock.
 Attachments& Future::attachments_locked() {
+  if (done()) track_locked();
   if (attachments_ == nullptr) attachments_ = new Attachments;
   return *attachments_;
 }
