@@ -6,12 +6,25 @@
 namespace treadle {
 
 bool Scheduler::wants_thread_locked() const {
-  return queue_.size() > idle_ + searching_ && threads_ < max_workers_ + blocked_;
+  return queue_.size() > idle_ + searching_ + starting_ && threads_ < max_workers_ + blocked_;
 }
 
 void Scheduler::count_growth_locked() {
   ++threads_;
-  ++searching_;
+  ++starting_;
+}
+
+void Scheduler::stop_seeking_locked(Worker& self) {
+  switch (std::exchange(self.seeking_, Worker::Seeking::kNo)) {
+    case Worker::Seeking::kNo:
+      break;
+    case Worker::Seeking::kStarting:
+      --starting_;
+      break;
+    case Worker::Seeking::kSearching:
+      --searching_;
+      break;
+  }
 }
 
 // Takes the warmest idle worker and counts it as the searcher.  Requires that there is one.
@@ -19,17 +32,21 @@ Worker* Scheduler::call_idle_locked() {
   Worker* worker = std::exchange(idle_top_, idle_top_->next_idle_);
   --idle_;
   ++searching_;
-  worker->searching_ = true;
-  // Pairs with the acquire in `sleep`: the thread finds `searching_` set.
+  worker->seeking_ = Worker::Seeking::kSearching;
+  // Pairs with the acquire in `sleep`: the thread finds `seeking_` set.
   worker->signal_.store(Worker::kCalled, std::memory_order_release);
   return worker;
+}
+
+Worker* Scheduler::call_for_queue_locked() {
+  return !queue_.empty() && searching_ == 0 && idle_ != 0 ? call_idle_locked() : nullptr;
 }
 
 Scheduler::Pushed Scheduler::push(Task& task) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.push_back(task);
-  if (searching_ == 0 && idle_ != 0) return {.wake = call_idle_locked()};
+  if (Worker* worker = call_for_queue_locked()) return {.wake = worker};
   if (!wants_thread_locked()) return {};
   count_growth_locked();
   return {.grow = true};
@@ -39,9 +56,7 @@ Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.append(tasks);
-  Pushed pushed;
-  if (queue_.empty()) return pushed;
-  if (searching_ == 0 && idle_ != 0) pushed.wake = call_idle_locked();
+  Pushed pushed{.wake = call_for_queue_locked()};
   if (wants_thread_locked()) {
     count_growth_locked();
     pushed.grow = true;
@@ -59,29 +74,27 @@ bool Scheduler::grow_more() {
 Worker* Scheduler::cancel_growth() {
   const MutexLock lock(mutex_);
   --threads_;
-  --searching_;
-  // A push may have relied on the searcher that never came.
-  return !queue_.empty() && searching_ == 0 && idle_ != 0 ? call_idle_locked() : nullptr;
+  --starting_;
+  return call_for_queue_locked();  // a push may have relied on the thread that never came
 }
 
 Scheduler::Taken Scheduler::take(Worker& self) {
   if (self.orphaned_) return {.leave = true};
   const MutexLock lock(mutex_);
-  Taken taken{.task = queue_.pop_front()};
-  if (std::exchange(self.searching_, false)) --searching_;
-  if (taken.task != nullptr) {
-    if (!queue_.empty() && searching_ == 0 && idle_ != 0) taken.wake = call_idle_locked();
-    return taken;
-  }
-  if (closed_ != Closed::kNo || threads_ > max_workers_ + blocked_) {
+  stop_seeking_locked(self);
+  if (threads_ > max_workers_ + blocked_) {
     --threads_;
-    taken.leave = true;
-    return taken;
+    return {.wake = call_for_queue_locked(), .leave = true};
+  }
+  if (Task* task = queue_.pop_front()) return {.task = task, .wake = call_for_queue_locked()};
+  if (closed_ != Closed::kNo) {
+    --threads_;
+    return {.leave = true};
   }
   self.signal_.store(Worker::kAsleep, std::memory_order_relaxed);  // read again under the mutex
   self.next_idle_ = std::exchange(idle_top_, &self);
   ++idle_;
-  return taken;
+  return {};
 }
 
 void Scheduler::sleep(const Worker& self) {
@@ -90,11 +103,6 @@ void Scheduler::sleep(const Worker& self) {
     (void)park(self.signal_, Worker::kAsleep,
                std::nullopt);  // the loop looks again, whatever it was
   }
-}
-
-Task* Scheduler::try_take() {
-  const MutexLock lock(mutex_);
-  return queue_.pop_front();
 }
 
 bool Scheduler::begin_block() {
@@ -133,7 +141,11 @@ FifoQueue Scheduler::drain() {
 
 Scheduler::Counts Scheduler::counts() {
   const MutexLock lock(mutex_);
-  return {.threads = threads_, .idle = idle_, .searching = searching_, .queued = queue_.size()};
+  return {.threads = threads_,
+          .idle = idle_,
+          .searching = searching_,
+          .starting = starting_,
+          .queued = queue_.size()};
 }
 
 std::size_t Scheduler::max_workers() {
@@ -150,7 +162,7 @@ FifoQueue Scheduler::restart_in_child() {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_top_ = nullptr;
-  idle_ = searching_ = threads_ = blocked_ = 0;
+  idle_ = searching_ = starting_ = threads_ = blocked_ = 0;
   FifoQueue drained;
   drained.swap(queue_);
   return drained;

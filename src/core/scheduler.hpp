@@ -18,9 +18,12 @@
 //     the searcher, which takes the next task and calls its own successor.
 //  3. No lost wake-up: a push finds a searcher, who will look at the queue under the mutex after
 //     the push, or an idle worker, whom it calls, or every worker busy: each of them looks again.
-//  4. Growth: a push asks for a thread when more tasks wait than workers are free (idle or
-//     searching) and there are fewer threads than allowed.  A worker is free from before its last
-//     outcome becomes visible: whoever sees that outcome, and pushes, reuses the worker.
+//     A thread that is starting is none of these: its initializer may take as long as it likes.
+//  4. Growth: a push asks for a thread when more tasks wait than workers are free (idle, searching
+//     or starting) and there are fewer threads than allowed.  A worker is free from before its
+//     last outcome becomes visible: whoever sees that outcome, and pushes, reuses the worker.
+//     Where there are more threads than allowed, because a blocked one goes on, the next that
+//     looks for a task leaves, whatever waits.
 //  5. Nothing under the mutex calls the host or allocates; only `close` wakes threads there.
 #pragma once
 
@@ -58,7 +61,7 @@ class Scheduler {
   // The thread that was asked for could not be started.  Returns a worker to call, or null.
   Worker* cancel_growth() TREADLE_EXCLUDES(mutex_);
 
-  // A worker's life, on its own thread, entered.  `self` counts as searching on arrival.
+  // A worker's life, on its own thread, entered.
   //   bool host.run(Task&)  runs it; true when announcing its outcome runs no user code;
   //   const ParkingWord* host.announce(Task&)  makes the outcome visible and lets the task go;
   //                         returns the word on which threads wait for it, or null;
@@ -66,10 +69,8 @@ class Scheduler {
   template <class Host>
   void work(Worker& self, Host& host);
 
-  // For a worker that waits inside a task: the oldest task to run meanwhile, or null.
-  Task* try_take() TREADLE_EXCLUDES(mutex_);
-  // A worker is about to block inside a task, beyond what helping can mend: the pool may grow by
-  // one until `end_block`.  True: start a thread, as after a push.
+  // A worker is about to block inside a task: the pool may grow by one until `end_block`.  True:
+  // start a thread, as after a push.
   [[nodiscard]] bool begin_block() TREADLE_EXCLUDES(mutex_);
   // Returns a worker to call (one too many now, it will leave), or null.
   [[nodiscard]] Worker* end_block() TREADLE_EXCLUDES(mutex_);
@@ -86,7 +87,7 @@ class Scheduler {
   }
 
   struct Counts {
-    std::size_t threads, idle, searching, queued;
+    std::size_t threads, idle, searching, starting, queued;
   };
   Counts counts() TREADLE_EXCLUDES(mutex_);
   std::size_t max_workers() TREADLE_EXCLUDES(mutex_);
@@ -109,6 +110,9 @@ class Scheduler {
 
   bool wants_thread_locked() const TREADLE_REQUIRES(mutex_);
   void count_growth_locked() TREADLE_REQUIRES(mutex_);
+  void stop_seeking_locked(Worker& self) TREADLE_REQUIRES(mutex_);
+  // The worker to call when tasks wait and nobody comes for them, or null.
+  Worker* call_for_queue_locked() TREADLE_REQUIRES(mutex_);
   Worker* call_idle_locked() TREADLE_REQUIRES(mutex_);
 
   Mutex mutex_;
@@ -116,6 +120,7 @@ class Scheduler {
   Worker* idle_top_ TREADLE_GUARDED_BY(mutex_) = nullptr;  // a stack: the warmest on top
   std::size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t searching_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t starting_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t threads_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t max_workers_ TREADLE_GUARDED_BY(mutex_);
@@ -145,6 +150,7 @@ void Scheduler::work(Worker& self, Host& host) {
       if (waiting != nullptr && next.task != nullptr) unpark_all(waiting);
     }
     if (next.leave) {
+      if (next.wake != nullptr) next.wake->call();
       if (waiting != nullptr) unpark_all(waiting);
       return;
     }

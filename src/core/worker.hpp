@@ -6,6 +6,8 @@
 // kAsleep; who takes it off the stack sets kCalled, and only then wakes it.
 #pragma once
 
+#include <cstdint>
+
 #include "core/parking_spot.hpp"
 
 namespace treadle {
@@ -26,8 +28,10 @@ class Worker {
 
   ParkingWord signal_{kCalled};
   Worker* next_idle_ = nullptr;
-  // Awake without a task, and counted as such.  A new thread begins this way.
-  bool searching_ = true;
+  // Awake without a task, and counted as such: a new thread until its first look at the queue, a
+  // called one until its next.
+  enum class Seeking : std::uint8_t { kNo, kStarting, kSearching };
+  Seeking seeking_ = Seeking::kStarting;
   // The thread that survived a fork: its scheduler has started anew without it.
   bool orphaned_ = false;
 };

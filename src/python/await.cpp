@@ -38,7 +38,8 @@ PyObject* outcome(PyObject* self) {
   }
   const Ref exception = Ref::steal(future.exception_or_null());
   if (!exception) return future.result_or_none();
-  raise_object(exception.get());
+  if (!stdlib.load_asyncio()) return nullptr;
+  if (const Ref raised = as_asyncio_exception(exception.get())) raise_object(raised.get());
   return nullptr;
 }
 

@@ -14,17 +14,9 @@ void WorkerContexts::end() {
   base_ = Ref();
 }
 
-Ref WorkerContexts::to_enter(PyObject* context, bool nested, bool& failed) {
-  Ref entered;
-  if (base_) {
-    entered = on_top_of_base(context);
-  } else if (context != nullptr) {
-    return Ref::borrow(context);
-  } else if (nested && current_context() != nullptr) {  // the waiting task's variables are not ours
-    entered = Ref::steal(PyContext_New());
-  } else {
-    return {};
-  }
+Ref WorkerContexts::to_enter(PyObject* context, bool& failed) {
+  if (!base_) return Ref::borrow(context);
+  Ref entered = on_top_of_base(context);
   failed = !entered;
   return entered;
 }
@@ -46,10 +38,11 @@ Ref WorkerContexts::on_top_of_base(PyObject* context) {
   return merged;
 }
 
-bool WorkerContexts::start_afresh() {
-  if (scratch_ && PyContext_Exit(scratch_.get()) < 0) return false;
-  scratch_ = Ref::steal(PyContext_New());
-  return scratch_ && PyContext_Enter(scratch_.get()) == 0;
+void WorkerContexts::start_afresh() {
+  const SavedError saved;
+  const bool left = !scratch_ || PyContext_Exit(scratch_.get()) == 0;
+  scratch_ = left ? Ref::steal(PyContext_New()) : Ref();
+  if (!scratch_ || PyContext_Enter(scratch_.get()) < 0) PyErr_WriteUnraisable(nullptr);
 }
 
 }  // namespace treadle::python

@@ -36,15 +36,21 @@ class WorkerContexts {
   void end();
 
   // Makes a call (`invoke()` gives a new reference, or null with an error set) in the context of a
-  // task that was submitted with `context` (null: an empty one).  `nested`: inside another task.
+  // task that was submitted with `context` (null: an empty one).  `nested`: inside `isolated`.
   template <class Invoke>
   [[nodiscard]] PyObject* run(Invoke invoke, PyObject* context, bool nested);
 
+  // Between tasks: what a call or a callback has left in the thread's own context is taken out of
+  // the next one's sight.
+  void tidy() {
+    if (!base_ && current_context() != nullptr) start_afresh();
+  }
+
  private:
   // The context to enter around a task's call; none: call it in the thread's own.
-  [[nodiscard]] Ref to_enter(PyObject* context, bool nested, bool& failed);
+  [[nodiscard]] Ref to_enter(PyObject* context, bool& failed);
   [[nodiscard]] Ref on_top_of_base(PyObject* context);
-  [[nodiscard]] bool start_afresh();
+  void start_afresh();
 
   Ref base_;     // null: the initializer has set nothing
   Ref scratch_;  // entered in place of a context that a task has changed
@@ -52,16 +58,13 @@ class WorkerContexts {
 
 template <class Invoke>
 PyObject* WorkerContexts::run(Invoke invoke, PyObject* context, bool nested) {
-  if (context == nullptr && !base_ && !nested) {
+  if (context == nullptr && !base_) {
     PyObject* result = invoke();
-    if (current_context() != nullptr) {  // the next task must not see this one's changes
-      const SavedError saved;
-      if (!start_afresh()) PyErr_WriteUnraisable(nullptr);
-    }
+    if (!nested) tidy();
     return result;
   }
   bool failed = false;
-  const Ref entered = to_enter(context, nested, failed);
+  const Ref entered = to_enter(context, failed);
   if (failed) return nullptr;
   if (!entered) return invoke();
   if (PyContext_Enter(entered.get()) < 0) return nullptr;
@@ -69,6 +72,17 @@ PyObject* WorkerContexts::run(Invoke invoke, PyObject* context, bool nested) {
   const SavedError saved;
   if (PyContext_Exit(entered.get()) < 0) PyErr_WriteUnraisable(entered.get());
   return result;
+}
+
+// Does `work()`, which raises nothing, inside another task, so that neither sees what the other
+// does to context variables.
+template <class Work>
+void isolated(Work work) {
+  const Ref own = Ref::steal(PyContext_New());
+  const bool entered = own && PyContext_Enter(own.get()) == 0;
+  if (!entered) PyErr_WriteUnraisable(nullptr);  // no memory: rather a leak than a lost task
+  work();
+  if (entered && PyContext_Exit(own.get()) < 0) PyErr_WriteUnraisable(nullptr);
 }
 
 }  // namespace treadle::python

@@ -292,9 +292,10 @@ PyObject* may_batch(PyObject* self, PyObject* iterables) {
                          uses_own_submit(self));
 }
 
-PyObject* idle_workers(PyObject* self, PyObject*) {
+template <std::size_t Scheduler::Counts::* kCount>
+PyObject* count(PyObject* self, PyObject*) {
   Pool* pool = pool_of(self);
-  return pool != nullptr ? PyLong_FromSize_t(pool->scheduler().counts().idle) : nullptr;
+  return pool != nullptr ? PyLong_FromSize_t(pool->scheduler().counts().*kCount) : nullptr;
 }
 
 template <PyObject* (*kFunction)(Pool&)>
@@ -363,8 +364,9 @@ bool make_executor_type(PyObject* module) {
       {"_cancel_queued", cancel_queued, METH_NOARGS, nullptr},
       {"_break", break_pool, METH_O, nullptr},
       {"_may_batch", may_batch, METH_O, nullptr},
-      {"_idle_workers", idle_workers, METH_NOARGS, nullptr},
-      {"_queue_size", with_pool<queue_size>, METH_NOARGS, nullptr},
+      {"_idle_workers", count<&Scheduler::Counts::idle>, METH_NOARGS, nullptr},
+      {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
+      {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", put, METH_O, nullptr},
       {}};

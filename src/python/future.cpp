@@ -213,6 +213,7 @@ struct FutureSlots {
     static constexpr const char* kWords[] = {"pending", "running", "cancelled", "cancelled",
                                              "finished"};
     const State state = future.state();
+    // Printed by `%S`: a metaclass may make a name anything.
     const Ref type_name =
         Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "__name__"));
     if (!type_name) return nullptr;
@@ -221,7 +222,7 @@ struct FutureSlots {
     PyOS_snprintf(address, sizeof address, "%#zx", reinterpret_cast<std::size_t>(self));
     const char* word = kWords[static_cast<std::size_t>(state)];
     if (state != State::kFinished) {
-      return PyUnicode_FromFormat("<%U at %s state=%s>", type_name.get(), address, word);
+      return PyUnicode_FromFormat("<%S at %s state=%s>", type_name.get(), address, word);
     }
     const Ref exception = Ref::steal(future.stored(1));
     const Ref outcome = exception ? Ref() : Ref::steal(future.result_or_none());
@@ -229,7 +230,7 @@ struct FutureSlots {
     const Ref kind_name =
         Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(kind), "__name__"));
     if (!kind_name) return nullptr;
-    return PyUnicode_FromFormat("<%U at %s state=%s %s %U>", type_name.get(), address, word,
+    return PyUnicode_FromFormat("<%S at %s state=%s %s %S>", type_name.get(), address, word,
                                 exception ? "raised" : "returned", kind_name.get());
   }
 

@@ -94,19 +94,18 @@ class Future : public Task {
     return python::store_call(arguments, positional, keyword_names, slots_, shape_, positional_);
   }
   void set_context(Ref context) { context_ = context.release(); }
-  [[nodiscard]] Ref take_context() { return Ref::steal(std::exchange(context_, nullptr)); }
   [[nodiscard]] std::uint32_t pool() const { return pool_; }
-  [[nodiscard]] CallSlots take_slots(CallShape& shape, std::uint8_t& positional);
-  // Lets go of a call that will not be made.
+  // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();
   [[nodiscard]] bool describe(CallParts& parts) {
     return describe_call(slots_, shape_, positional_, parts);
   }
 
-  // Pending to running: true.  Anything else: false; logs what the standard library logs.
-  [[nodiscard]] bool start();
+  // Pending to running, and in the same step hands out the call and its context: true.  Anything
+  // else: false; logs what the standard library logs.
+  [[nodiscard]] bool start(Call& call, Ref& context);
   // The same for a worker that runs the future ahead of its turn: the queue's entry is void then.
-  [[nodiscard]] bool start_out_of_turn();
+  [[nodiscard]] bool start_out_of_turn(Call& call, Ref& context);
   // True when announcing would run no user code.
   [[nodiscard]] bool is_quiet() {
     const ObjectLock lock(mutex_);
@@ -115,7 +114,8 @@ class Future : public Task {
   // Makes a running future's outcome visible, delivers, runs callbacks (errors are logged, all of
   // them), and returns the word to unpark, or null.
   const ParkingWord* announce(Ref outcome, bool failed);
-  // The same for a future that a pool will not run: fails it, or cancels it.
+  // The same for a future that a pool takes from its queue and will not run: fails it, or cancels
+  // it; one that was started out of turn is left to whoever runs it.
   void fail(PyObject* exception);
   void cancel_for_pool();
   // In the child of a fork, for a future whose thread does not exist there: only the state.
@@ -168,6 +168,8 @@ class Future : public Task {
   template <class Change>
   [[nodiscard]] bool transition(Delivered& delivered, Change change);
   void set_state(State state);
+  void take_call_locked(Call& call, Ref& context);
+  [[nodiscard]] int begin(Call* call, Ref* context);
   void settle(State state, Delivered& delivered);
   [[nodiscard]] bool deliver(Delivered& delivered, bool log_everything);
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);

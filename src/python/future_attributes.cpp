@@ -39,10 +39,11 @@ struct FutureAttributes {
   template <std::size_t kSlot>
   static int set_stored(PyObject* self, PyObject* value, void*) {
     Future& future = Future::of(self);
-    future.discard_call();  // a queued call has to make room: it will not run any more
     PyObject* old = nullptr;
     {
       const ObjectLock lock(future.mutex_);
+      // A call waits there to be made; its outcome would replace what is written now.
+      if (future.shape_ != CallShape::kEmpty) return 0;
       future.track_locked();
       old = std::exchange(future.slots_[kSlot], value == Py_None ? nullptr : Py_XNewRef(value));
     }

@@ -42,7 +42,9 @@ bool FutureCondition::acquire(Deadline deadline) {
   if (!word_.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
     while (word_.exchange(2, std::memory_order_acquire) != 0) {
       if (deadline && Clock::now() >= *deadline) return false;
-      if (wait_for_change(word_, 2, deadline) == Waited::kError) return false;
+      if (wait_for_change(word_, 2, deadline) != Waited::kError) continue;
+      unpark_one(&word_);  // the wake-up that we may have taken is for the next in line now
+      return false;
     }
   }
   owner_.store(PyThread_get_thread_ident(), std::memory_order_relaxed);

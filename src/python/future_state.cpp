@@ -104,37 +104,67 @@ void Future::settle(State state, Delivered& delivered) {
 
 namespace {
 
-// Tells one standard waiter.  Errors of home-made waiters must not stop the others.
-void tell_waiters(PyObject* waiters, PyObject* method, PyObject* future) {
+// What a signal handler raises while an outcome is being delivered: it stops nothing, and is raised
+// when all is done.
+class Interruption {
+ public:
+  // Takes the exception that is set, and reports it unless it is to be raised.
+  void take(PyObject* future) {
+    if (PyErr_ExceptionMatches(PyExc_Exception) != 0 || raised_) {
+      PyErr_WriteUnraisable(future);
+    } else {
+      raised_ = take_raised();
+    }
+  }
+  // False with the exception set, or (`log_everything`) reported, if there was one.
+  [[nodiscard]] bool pass(PyObject* future, bool log_everything) {
+    if (!raised_) return true;
+    raise_object(raised_.get());
+    if (!log_everything) return false;
+    PyErr_WriteUnraisable(future);
+    return true;
+  }
+
+ private:
+  Ref raised_;
+};
+
+// Tells the standard waiters.  Errors of home-made ones must not stop the others.
+void tell_waiters(PyObject* waiters, PyObject* method, PyObject* future,
+                  Interruption& interruption) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(waiters); ++i) {
     const Ref waiter = Ref::borrow(PyList_GET_ITEM(waiters, i));
     const Ref told = Ref::steal(PyObject_CallMethodOneArg(waiter.get(), method, future));
-    if (!told) PyErr_WriteUnraisable(future);
+    if (!told) interruption.take(future);
   }
 }
 
 }  // namespace
 
-// Everything that follows a final state, in order.  With `log_everything` callbacks never raise;
-// without, a BaseException that is no Exception does (false, error set).
+// Everything that follows a final state, in order.  With `log_everything` nothing is raised;
+// without, a BaseException that is no Exception is (false, error set).
 bool Future::deliver(Delivered& delivered, bool log_everything) {
   PyObject* self = object();
+  Interruption interruption;
   if (delivered.waiters) {
     PyObject* method = delivered.state == State::kCancelledAndNotified ? names.add_cancelled
                        : delivered.failed                              ? names.add_exception
                                                                        : names.add_result;
-    tell_waiters(delivered.waiters.get(), method, self);
+    tell_waiters(delivered.waiters.get(), method, self, interruption);
   }
   if (FutureCondition* condition = delivered.hold.held()) {
-    if (!condition->notify_waiters(PY_SSIZE_T_MAX)) PyErr_WriteUnraisable(self);
+    if (!condition->notify_waiters(PY_SSIZE_T_MAX)) interruption.take(self);
     delivered.hold.release();
   }
   if (delivered.awaited) unpark_all(&word_);
-  if (delivered.deliveries != nullptr) {
-    deliver_to_loops(std::exchange(delivered.deliveries, nullptr), self);
+  if (delivered.deliveries != nullptr &&
+      !deliver_to_loops(std::exchange(delivered.deliveries, nullptr), self)) {
+    interruption.take(self);
   }
-  if (!delivered.callbacks) return true;
-  return invoke_callbacks(delivered.callbacks.get(), log_everything);
+  if (delivered.callbacks && !invoke_callbacks(delivered.callbacks.get(), log_everything)) {
+    return false;
+  }
+  return interruption.pass(self, log_everything);
 }
 
 bool Future::call_callback(PyObject* callback, bool log_everything) {
@@ -162,44 +192,46 @@ bool Future::invoke_callbacks(PyObject* callbacks, bool log_everything) {
 
 // ---- for pools
 
-CallSlots Future::take_slots(CallShape& shape, std::uint8_t& positional) {
-  const ObjectLock lock(mutex_);
-  shape = std::exchange(shape_, CallShape::kEmpty);
-  positional = positional_;
-  return shape == CallShape::kEmpty ? CallSlots{} : std::exchange(slots_, CallSlots{});
+// Requires the object lock.  Whatever was in `call` and `context` must be nothing.
+void Future::take_call_locked(Call& call, Ref& context) {
+  if (shape_ == CallShape::kEmpty) return;
+  call.replace(std::exchange(slots_, CallSlots{}), std::exchange(shape_, CallShape::kEmpty),
+               positional_);
+  context = Ref::steal(std::exchange(context_, nullptr));
 }
 
 void Future::discard_call() {
-  CallShape shape;
-  std::uint8_t positional = 0;
-  const CallSlots slots = take_slots(shape, positional);
-  Call(slots, shape, positional).drop();
-  const Ref context = take_context();
+  Call call;
+  Ref context;
+  const ObjectLock lock(mutex_);
+  take_call_locked(call, context);
 }
 
-bool Future::start() {
+bool Future::start(Call& call, Ref& context) {
   {
     const ObjectLock lock(mutex_);
     const State now = state();
     if (now == State::kCancelledAndNotified) return false;  // its waiters know already
-    if (started_out_of_turn_) return false;
+    if (started_out_of_turn_ || shape_ == CallShape::kEmpty) return false;
     if (now == State::kPending && attachments_ == nullptr) {
       set_state(State::kRunning);
+      take_call_locked(call, context);
       return true;
     }
   }
-  const int started = set_running_or_notify_cancel();
+  const int started = begin(&call, &context);
   if (started < 0) PyErr_Clear();  // logged: somebody else finished a future that a pool owns
   return started > 0;
 }
 
-bool Future::start_out_of_turn() {
+bool Future::start_out_of_turn(Call& call, Ref& context) {
   const ObjectLock lock(mutex_);
   // With a condition, whose lock guards the state, the future takes its turn.
   if (state() != State::kPending || shape_ == CallShape::kEmpty) return false;
   if (attachments_ != nullptr && attachments_->condition != nullptr) return false;
   started_out_of_turn_ = true;
   set_state(State::kRunning);
+  take_call_locked(call, context);
   return true;
 }
 
@@ -228,6 +260,10 @@ const ParkingWord* Future::announce(Ref outcome, bool failed) {
 }
 
 void Future::fail(PyObject* exception) {
+  {
+    const ObjectLock lock(mutex_);
+    if (started_out_of_turn_) return;
+  }
   if (!finish(exception, true, true)) PyErr_Clear();  // finished or cancelled before: as well
 }
 
@@ -261,15 +297,13 @@ int Future::cancel(bool log_everything) {
 bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
   Delivered delivered;
   Call discarded;  // the call of a future that is finished before it ran
-  Ref replaced;    // what somebody has written into a private attribute before
+  Ref context;
+  Ref replaced;  // what somebody has written into a private attribute before
   State before = State::kPending;
   if (!transition(delivered, [&] {
         before = state();
         if (is_done(before)) return;
-        if (shape_ != CallShape::kEmpty) {
-          discarded.replace(std::exchange(slots_, CallSlots{}),
-                            std::exchange(shape_, CallShape::kEmpty), positional_);
-        }
+        take_call_locked(discarded, context);
         // As the standard library: None as an exception counts as one, and then is none.
         delivered.failed = failed;
         PyObject* stored = failed && outcome == Py_None ? nullptr : Py_NewRef(outcome);
@@ -285,18 +319,27 @@ bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
   return false;
 }
 
-int Future::set_running_or_notify_cancel() {
+int Future::set_running_or_notify_cancel() { return begin(nullptr, nullptr); }
+
+// The same; a pool's worker takes the call in the same step.
+int Future::begin(Call* call, Ref* context) {
   Delivered delivered;
   State before = State::kPending;
   if (!transition(delivered, [&] {
         before = state();
-        if (before == State::kPending) set_state(State::kRunning);
+        if (before == State::kPending) {
+          set_state(State::kRunning);
+          if (call != nullptr) take_call_locked(*call, *context);
+        }
         if (before == State::kCancelled) settle(State::kCancelledAndNotified, delivered);
       })) {
     return -1;
   }
   if (before == State::kPending) return 1;
-  if (before == State::kCancelled) return deliver(delivered, true) ? 0 : -1;
+  if (before == State::kCancelled) {
+    delivered.callbacks = Ref();  // `cancel` has called them
+    return deliver(delivered, false) ? 0 : -1;
+  }
   delivered.hold.release();
   const Ref arguments = Ref::steal(
       Py_BuildValue("(sNO)", "Future %s in unexpected state: %s", PyLong_FromVoidPtr(object()),
@@ -322,7 +365,9 @@ void Future::write_state(State state) {
     word_.store(static_cast<std::uint32_t>(state) | (delivered.awaited ? kAwaited : 0),
                 std::memory_order_release);  // pairs with the acquire in `state()`
   }
-  if (delivered.deliveries != nullptr) deliver_to_loops(delivered.deliveries, object());
+  if (delivered.deliveries != nullptr && !deliver_to_loops(delivered.deliveries, object())) {
+    PyErr_WriteUnraisable(object());
+  }
 }
 
 bool Future::wait_for_writers() {

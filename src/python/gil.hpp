@@ -12,18 +12,32 @@
 // 5. A worker keeps the thread state that `threading.Thread` gave it for life.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <thread>
 
 #include "python/python_api.hpp"
 
 namespace treadle::python {
 
+// Attaches the thread again.  A daemon thread never comes back from here once the interpreter ends:
+// newer versions of Python let it hang, older ones end the thread by unwinding its stack, which
+// would run destructors detached and stop at the first that may not throw, with the process.  So
+// it hangs there as well, which nobody minds: the process is about to end.
+inline void attach(PyThreadState* state) noexcept {
+  try {
+    PyEval_RestoreThread(state);
+  } catch (...) {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+}
+
 // Detaches the thread for the length of a block.
 class Detached {
  public:
   Detached() : state_(PyEval_SaveThread()) {}
-  ~Detached() { PyEval_RestoreThread(state_); }
+  ~Detached() { attach(state_); }
   Detached(const Detached&) = delete;
   Detached& operator=(const Detached&) = delete;
 
@@ -68,6 +82,22 @@ class ObjectMutex {
   void lock() {}
   void unlock() {}
 #endif
+};
+
+// Lets one caller at a time into an iterator, whoever they are: other threads, or a signal handler
+// inside the very call.
+class OneReader {
+ public:
+  // False, with the error that generators raise, when somebody is inside already.
+  [[nodiscard]] bool enter() {
+    if (!inside_.exchange(true, std::memory_order_acquire)) return true;  // pairs with `leave`
+    PyErr_SetString(PyExc_ValueError, "generator already executing");
+    return false;
+  }
+  void leave() { inside_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> inside_{false};
 };
 
 class ObjectLock {

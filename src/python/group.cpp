@@ -45,7 +45,6 @@ bool Group::add(PyObject* future, GroupLink& link) {
   link.future = Py_NewRef(future);
   if (!Future::is_instance(future)) return add_foreign(future, link);
   Future& own = Future::of(future);
-  expect_wait(own);
   if (!own.attach_group(&link)) complete(link, own.failed());
   return true;
 }
@@ -78,14 +77,22 @@ bool Group::reached(std::size_t wanted, bool stop_on_failure) {
   return false;
 }
 
-bool Group::wait(std::size_t wanted, bool stop_on_failure, Deadline deadline) {
+// In a worker that waits for all of them, runs those that are still queued (see helping.hpp).
+void Group::run_queued_members() {
+  for (std::size_t i = 0; i < size_ && willing_worker() != nullptr; ++i) {
+    const Ref future = Ref::borrow(links_[i].future);
+    if (future && Future::is_instance(future.get())) run_if_queued(Future::of(future.get()));
+  }
+}
+
+bool Group::wait(std::size_t wanted, bool stop_on_failure) {
+  if (wanted == size_ && !stop_on_failure && !deadline_) run_queued_members();
   for (;;) {
     const std::uint32_t seen = word_.load(std::memory_order_acquire);
     if (reached(wanted, stop_on_failure)) return true;
-    if (deadline && Clock::now() >= *deadline) return false;
-    if (help_once()) continue;
+    if (deadline_ && Clock::now() >= *deadline_) return false;
     const BlockedWorker blocked(PythonWorker::current());
-    switch (wait_for_change(word_, seen, deadline)) {
+    switch (wait_for_change(word_, seen, deadline_)) {
       case Waited::kError:
         return false;
       case Waited::kTimedOut:
@@ -104,7 +111,7 @@ PyObject* Group::next() {
     index = given_ < order_.size() ? order_[given_] : size_;
   }
   if (index == size_) {
-    if (!wait(given_ + 1, false, deadline_)) {
+    if (!wait(given_ + 1, false)) {
       if (PyErr_Occurred() == nullptr) {
         PyErr_Format(stdlib.timeout_error, "%zu (of %zu) futures unfinished", size_ - given_,
                      size_);
@@ -177,15 +184,22 @@ struct GroupSlots {
     return self.release();
   }
 
-  static PyObject* next(PyObject* self) { return group_of(self).next(); }
+  static PyObject* next(PyObject* self) {
+    Group& group = group_of(self);
+    if (!group.reader_.enter()) return nullptr;
+    PyObject* future = group.next();
+    group.reader_.leave();
+    return future;
+  }
 
   static PyObject* wait(PyObject* self, PyObject* args) {
     Py_ssize_t wanted = 0;
     int stop_on_failure = 0;
     if (PyArg_ParseTuple(args, "np:wait", &wanted, &stop_on_failure) == 0) return nullptr;
     Group& group = group_of(self);
-    const bool reached =
-        group.wait(static_cast<std::size_t>(wanted), stop_on_failure != 0, group.deadline_);
+    if (!group.reader_.enter()) return nullptr;
+    const bool reached = group.wait(static_cast<std::size_t>(wanted), stop_on_failure != 0);
+    group.reader_.leave();
     if (!reached && PyErr_Occurred() != nullptr) return nullptr;
     return PyBool_FromLong(reached);
   }
@@ -258,7 +272,10 @@ struct GroupSlots {
     return 0;
   }
 
+  // When the group is garbage, so is whatever still watches for it, as that holds it: nothing is to
+  // be left, and Python code that left it would meet objects that are gone in part.
   static int clear(PyObject* self) {
+    group_of(self).foreign_ = Ref();
     group_of(self).close();
     return 0;
   }
@@ -267,7 +284,7 @@ struct GroupSlots {
     PyTypeObject* type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     const SavedError saved;
-    group_of(self).close();
+    clear(self);
     group_of(self).~Group();
     type->tp_free(self);
     Py_DECREF(type);

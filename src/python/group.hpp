@@ -2,7 +2,8 @@
 //
 // As an iterator it gives each future as it completes, and forgets it.
 //
-// Thread safety: any thread completes members; one thread at a time waits or iterates.
+// Thread safety: any thread completes members; one caller at a time waits or iterates, another gets
+// ValueError, as from a generator.
 // Invariants:
 //  1. A link is in its future's list of groups exactly while `pending` is true; both change under
 //     the future's object lock, where completion calls `complete`.
@@ -18,7 +19,7 @@
 
 #include "core/mutex.hpp"
 #include "core/parking_spot.hpp"
-#include "python/python_api.hpp"
+#include "python/gil.hpp"
 
 namespace treadle::python {
 
@@ -46,8 +47,9 @@ class Group {
   [[nodiscard]] bool add(PyObject* future, GroupLink& link);
   [[nodiscard]] bool add_foreign(PyObject* future, GroupLink& link);
   // Waits for so many completions in all, or a failure; false on time-out or with an error set.
-  [[nodiscard]] bool wait(std::size_t wanted, bool stop_on_failure, Deadline deadline);
+  [[nodiscard]] bool wait(std::size_t wanted, bool stop_on_failure);
   [[nodiscard]] bool reached(std::size_t wanted, bool stop_on_failure) TREADLE_EXCLUDES(mutex_);
+  void run_queued_members();
   [[nodiscard]] PyObject* next();
   void close();
 
@@ -58,7 +60,8 @@ class Group {
   std::size_t size_ = 0;
   std::size_t given_ = 0;  // members that the iterator has given away
   Ref foreign_;            // a dict: members of other kinds -> index of their link
-  Deadline deadline_;      // of the iterator
+  Deadline deadline_;
+  OneReader reader_;
   std::vector<std::size_t> order_ TREADLE_GUARDED_BY(mutex_);
   std::size_t wanted_ TREADLE_GUARDED_BY(mutex_) = kNobodyWaits;
   bool stop_on_failure_ TREADLE_GUARDED_BY(mutex_) = false;

@@ -4,22 +4,14 @@
 
 namespace treadle::python {
 
-namespace {
-
-// The calling thread's worker when it may run one more task on its stack, else null.
 PythonWorker* willing_worker() {
   PythonWorker* worker = PythonWorker::current();
   return worker != nullptr && worker->depth() < kMaxHelpDepth ? worker : nullptr;
 }
 
-}  // namespace
-
-bool help_once() {
+bool run_if_queued(Future& future) {
   PythonWorker* worker = willing_worker();
-  Task* task = worker != nullptr ? worker->pool().scheduler().try_take() : nullptr;
-  if (task == nullptr) return false;
-  worker->run_nested(*task);
-  return true;
+  return worker != nullptr && worker->pool().id() == future.pool() && worker->run_if_queued(future);
 }
 
 Future::Slept sleep_or_help(Future& future, Deadline deadline) {
@@ -27,16 +19,9 @@ Future::Slept sleep_or_help(Future& future, Deadline deadline) {
   if (worker == nullptr || worker->pool().id() != future.pool()) {
     return future.sleep_until_done(deadline);
   }
-  while (!future.done()) {
-    if (deadline && Clock::now() >= *deadline) return Future::Slept::kTimedOut;
-    if (willing_worker() != nullptr && future.start_out_of_turn()) {
-      worker->run_out_of_turn(future);
-    } else if (!help_once()) {
-      const BlockedWorker blocked(worker);
-      return future.sleep_until_done(deadline);
-    }
-  }
-  return Future::Slept::kDone;
+  if (!deadline && run_if_queued(future)) return Future::Slept::kDone;
+  const BlockedWorker blocked(worker);
+  return future.sleep_until_done(deadline);
 }
 
 BlockedWorker::BlockedWorker(PythonWorker* worker) : worker_(worker) {

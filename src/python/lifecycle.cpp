@@ -8,10 +8,12 @@ namespace treadle::python {
 
 namespace {
 
-// `mutex` guards the rest.  It is held over a fork, which it can be because who waits for it
-// detaches (gil.hpp, rule 4).
+// `mutex` guards the rest.  It is held over a fork, so that the child's copy is whole; it can be,
+// because who waits for it detaches (gil.hpp, rule 4).  Other hooks run meanwhile, in the thread
+// that forks: it passes.
 struct Registry {
   [[no_unique_address]] ObjectMutex mutex;
+  std::atomic<unsigned long> forking{0};  // the thread that holds the mutex over a fork
   boost::intrusive::list<Pool, boost::intrusive::constant_time_size<false>> pools;
   bool exiting = false;
 };
@@ -22,9 +24,26 @@ Registry& registry() {
   return instance;
 }
 
+class RegistryLock {
+ public:
+  // No other thread can read its own identity in `forking`.
+  RegistryLock()
+      : passes_(registry().forking.load(std::memory_order_relaxed) == PyThread_get_thread_ident()) {
+    if (!passes_) registry().mutex.lock();
+  }
+  ~RegistryLock() {
+    if (!passes_) registry().mutex.unlock();
+  }
+  RegistryLock(const RegistryLock&) = delete;
+  RegistryLock& operator=(const RegistryLock&) = delete;
+
+ private:
+  const bool passes_;
+};
+
 // Pools that are alive, each kept so by a reference.
 std::vector<PoolPtr> live_pools() {
-  const ObjectLock lock(registry().mutex);
+  const RegistryLock lock;
   std::vector<PoolPtr> pools;
   for (Pool& pool : registry().pools) {
     if (pool.try_retain()) pools.emplace_back(&pool, false);
@@ -32,41 +51,58 @@ std::vector<PoolPtr> live_pools() {
   return pools;
 }
 
+// Waits until no thread of a closed pool is left.  False with an error set.
+bool join_threads(Pool& pool) {
+  for (;;) {
+    const Ref threads = pool.threads();
+    if (!threads) return false;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(threads.get()); ++i) {
+      const Ref joined =
+          Ref::steal(PyObject_CallMethod(PyList_GET_ITEM(threads.get(), i), "join", nullptr));
+      if (!joined) return false;
+    }
+    if (pool.scheduler().counts().threads == 0) return true;
+    // Somebody is in the middle of starting one, which the list does not show yet.
+    const Detached detached;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 PyObject* at_exit(PyObject*, PyObject*) {
   {
-    const ObjectLock lock(registry().mutex);
+    const RegistryLock lock;
     registry().exiting = true;
   }
   const std::vector<PoolPtr> pools = live_pools();
   for (const PoolPtr& pool : pools) pool->scheduler().close(Closed::kExit);
   for (const PoolPtr& pool : pools) {
-    const Ref threads = pool->threads();
-    if (!threads) return nullptr;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(threads.get()); ++i) {
-      const Ref joined =
-          Ref::steal(PyObject_CallMethod(PyList_GET_ITEM(threads.get(), i), "join", nullptr));
-      if (!joined) return nullptr;
-    }
+    if (!join_threads(*pool)) return nullptr;
   }
   Py_RETURN_NONE;
 }
 
 PyObject* before_fork(PyObject*, PyObject*) {
   registry().mutex.lock();
+  registry().forking.store(PyThread_get_thread_ident(), std::memory_order_relaxed);
   Py_RETURN_NONE;
 }
 
 PyObject* after_fork_in_parent(PyObject*, PyObject*) {
+  registry().forking.store(0, std::memory_order_relaxed);
   registry().mutex.unlock();
   Py_RETURN_NONE;
 }
 
 PyObject* after_fork_in_child(PyObject*, PyObject*) {
+  registry().forking.store(0, std::memory_order_relaxed);
   registry().mutex.unlock();
   set_main_thread(PyThread_get_thread_ident());
-  // First every pool, then what they held: a finalizer may use any pool.
   const std::vector<PoolPtr> pools = live_pools();
-  for (const PoolPtr& pool : pools) pool->restart_in_child();
+  std::vector<Pool::Abandoned> abandoned;
+  for (const PoolPtr& pool : pools) abandoned.push_back(pool->restart_in_child());
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    pools[i]->give_up_in_child(std::move(abandoned[i]));
+  }
   for (const PoolPtr& pool : pools) {
     const Ref executor = pool->executor();
     const Ref known =
@@ -86,13 +122,13 @@ PyMethodDef functions[] = {{"_at_exit", at_exit, METH_NOARGS, nullptr},
 }  // namespace
 
 void register_pool(Pool& pool) {
-  const ObjectLock lock(registry().mutex);
+  const RegistryLock lock;
   if (registry().exiting) pool.scheduler().close(Closed::kExit);
   registry().pools.push_back(pool);
 }
 
 void unregister_pool(Pool& pool) {
-  const ObjectLock lock(registry().mutex);
+  const RegistryLock lock;
   registry().pools.erase(registry().pools.iterator_to(pool));
 }
 

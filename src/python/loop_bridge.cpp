@@ -55,26 +55,62 @@ void drop_all(LoopQueue& queue) {
   while (Delivery* delivery = pop(queue)) delete delivery;
 }
 
-// Asks the loop to drain the queue.  A loop that is closed, or gone, drops it instead.
-void schedule(PyObject* self, PyObject* method) {
-  const Ref loop = loop_of(queue_of(self));
-  const Ref scheduled =
-      loop ? Ref::steal(PyObject_CallMethodOneArg(loop.get(), method, self)) : Ref();
-  if (scheduled) return;
-  PyErr_Clear();  // RuntimeError: Event loop is closed
-  drop_all(queue_of(self));
+// A callback that the loop holds until it has drained the queue, or is closed.  A queue itself
+// would not notice the latter: this one's end does.
+struct LoopDrain {
+  PyObject_HEAD PyObject* queue;  // null: it has run
+};
+
+PyTypeObject* drain_type = nullptr;
+
+// True with the loop open; an error of the loop's counts as closed.
+bool is_open(PyObject* loop) {
+  const Ref closed = Ref::steal(PyObject_CallMethodNoArgs(loop, names.is_closed));
+  if (!closed) PyErr_Clear();
+  return closed && PyObject_IsTrue(closed.get()) == 0;
 }
 
-// Exceptions of concurrent.futures have siblings in asyncio; awaiting raises those.
+// Asks the loop to drain the queue.  A loop that is closed, or gone, drops it instead.  False with
+// the exception of a signal handler set; the queue has been taken care of then, too.
+bool schedule(PyObject* queue, PyObject* method) {
+  Ref interruption;
+  for (;;) {
+    const Ref loop = loop_of(queue_of(queue));
+    const Ref drain = loop ? Ref::steal(drain_type->tp_alloc(drain_type, 0)) : Ref();
+    if (drain) reinterpret_cast<LoopDrain*>(drain.get())->queue = Py_NewRef(queue);
+    const Ref scheduled =
+        drain ? Ref::steal(PyObject_CallMethodOneArg(loop.get(), method, drain.get())) : Ref();
+    if (scheduled) break;
+    const bool interrupted =
+        PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception) == 0;
+    if (interrupted) interruption = take_raised();
+    // Scheduled or not, once more does no harm: a drain may find nothing to do.
+    if (interrupted && is_open(loop.get())) continue;
+    PyErr_Clear();  // RuntimeError: Event loop is closed
+    drop_all(queue_of(queue));
+    break;
+  }
+  if (!interruption) return true;
+  raise_object(interruption.get());
+  return false;
+}
+
+}  // namespace
+
 Ref as_asyncio_exception(PyObject* exception) {
-  if (Py_IS_TYPE(exception, reinterpret_cast<PyTypeObject*>(stdlib.cancelled_error))) {
+  const std::pair<PyObject*, PyObject*> siblings[] = {
+      {stdlib.cancelled_error, stdlib.asyncio_cancelled_error},
+      {stdlib.timeout_error, stdlib.asyncio_timeout_error},
+      {stdlib.invalid_state_error, stdlib.asyncio_invalid_state_error}};
+  for (const auto& [ours, theirs] : siblings) {
+    if (ours == theirs || !Py_IS_TYPE(exception, reinterpret_cast<PyTypeObject*>(ours))) continue;
     const Ref arguments = Ref::steal(PyObject_GetAttrString(exception, "args"));
-    if (arguments) {
-      return Ref::steal(PyObject_CallObject(stdlib.asyncio_cancelled_error, arguments.get()));
-    }
+    return arguments ? Ref::steal(PyObject_CallObject(theirs, arguments.get())) : Ref();
   }
   return Ref::borrow(exception);
 }
+
+namespace {
 
 // Ends the loop's future as `future` ended, unless its awaiter gave up before.
 Ref complete(PyObject* destination, PyObject* future) {
@@ -96,23 +132,60 @@ Ref complete(PyObject* destination, PyObject* future) {
              : Ref();
 }
 
+// Completes the next of the loop's futures: false when there is none, or (error set) when a signal
+// handler has raised.
+bool complete_next(LoopQueue& queue) {
+  const std::unique_ptr<Delivery> delivery(pop(queue));
+  if (!delivery) return false;
+  PyObject* destination = delivery->destination.get();
+  if (complete(destination, delivery->source.get())) return true;
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
+  // The loop's future refuses the outcome (StopIteration): its awaiter gets the refusal.
+  const Ref refusal = take_raised();
+  if (Ref::steal(PyObject_CallMethodOneArg(destination, names.set_exception, refusal.get()))) {
+    return true;
+  }
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
+  PyErr_WriteUnraisable(destination);
+  return true;
+}
+
 // The callback in the loop's thread.
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
-  LoopQueue& queue = queue_of(self);
-  for (int i = 0; i < kBatch; ++i) {
-    const std::unique_ptr<Delivery> delivery(pop(queue));
-    if (!delivery) Py_RETURN_NONE;
-    Ref done = complete(delivery->destination.get(), delivery->source.get());
-    if (!done) {
-      // The loop's future refuses the outcome (StopIteration): its awaiter gets the refusal.
-      const Ref refusal = take_raised();
-      done = Ref::steal(PyObject_CallMethodOneArg(delivery->destination.get(), names.set_exception,
-                                                  refusal.get()));
-      if (!done) PyErr_WriteUnraisable(delivery->destination.get());
-    }
+  const Ref queue = Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr));
+  if (!queue) Py_RETURN_NONE;  // called by somebody else before
+  int left = kBatch;
+  while (left != 0 && complete_next(queue_of(queue.get()))) --left;
+  if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
+  // The rest, after the loop's other callbacks.
+  const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
+  const bool scheduled = schedule(queue.get(), names.call_soon);
+  if (raised) {
+    PyErr_Clear();
+    raise_object(raised.get());
   }
-  schedule(self, names.call_soon);  // the rest, after the loop's other callbacks
+  if (raised || !scheduled) return nullptr;
   Py_RETURN_NONE;
+}
+
+int traverse_drain(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reinterpret_cast<LoopDrain*>(self)->queue);
+  return 0;
+}
+
+void deallocate_drain(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (const Ref queue =
+          Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr))) {
+    const SavedError saved;
+    // The loop has let go of it: it was closed, unless `schedule` was interrupted and tries again.
+    const Ref loop = loop_of(queue_of(queue.get()));
+    if (!loop || !is_open(loop.get())) drop_all(queue_of(queue.get()));
+  }
+  type->tp_free(self);
+  Py_DECREF(type);
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
@@ -150,7 +223,8 @@ PyObject* queue_of_loop(PyObject* loop) {
   return PyObject_CallMethod(queues, "setdefault", "OO", loop, fresh.get());
 }
 
-void deliver_to_loops(Delivery* deliveries, PyObject* future) {
+bool deliver_to_loops(Delivery* deliveries, PyObject* future) {
+  bool uninterrupted = true;
   while (deliveries != nullptr) {
     Delivery* delivery = deliveries;
     deliveries = std::exchange(delivery->next, nullptr);
@@ -164,23 +238,39 @@ void deliver_to_loops(Delivery* deliveries, PyObject* future) {
       queue.tail = delivery;
       idle = !std::exchange(queue.draining, true);
     }
-    if (idle) schedule(self.get(), names.call_soon_threadsafe);
+    if (!idle) continue;
+    const Ref earlier = PyErr_Occurred() != nullptr ? take_raised() : Ref();
+    uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+    if (earlier) raise_object(earlier.get());
   }
+  return uninterrupted;
 }
 
 bool make_loop_bridge(PyObject* module) {
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("Completions on their way into one event loop.")},
-      {Py_tp_call, function_slot(&drain)},
       {Py_tp_traverse, function_slot(&traverse)},
       {Py_tp_dealloc, function_slot(&deallocate)},
       {0, nullptr}};
   static PyType_Spec spec{
       "treadle._core.LoopQueue", sizeof(LoopQueue), 0,
       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Slot drain_slots[] = {
+      {Py_tp_doc,
+       const_cast<char*>("A callback of an event loop that completes a batch of its futures.")},
+      {Py_tp_call, function_slot(&drain)},
+      {Py_tp_traverse, function_slot(&traverse_drain)},
+      {Py_tp_dealloc, function_slot(&deallocate_drain)},
+      {0, nullptr}};
+  static PyType_Spec drain_spec{
+      "treadle._core.LoopDrain", sizeof(LoopDrain), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, drain_slots};
   queue_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
-  return queue_type != nullptr &&
-         PyModule_AddObjectRef(module, "LoopQueue", reinterpret_cast<PyObject*>(queue_type)) == 0;
+  drain_type =
+      reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &drain_spec, nullptr));
+  return queue_type != nullptr && drain_type != nullptr &&
+         PyModule_AddObjectRef(module, "LoopQueue", reinterpret_cast<PyObject*>(queue_type)) == 0 &&
+         PyModule_AddObjectRef(module, "LoopDrain", reinterpret_cast<PyObject*>(drain_type)) == 0;
 }
 
 }  // namespace treadle::python

@@ -10,8 +10,10 @@
 //  1. A queue that is not empty has a drain under way: whoever puts into an idle queue schedules
 //     it.  The drain declares itself over before it looks for the last time.
 //  2. A loop that is closed gets nothing, and what was meant for it is dropped, as the standard
-//     library does.
+//     library does; also when a drain was under way.  No reference to the loop's futures stays.
 //  3. A queue knows its loop weakly: neither keeps the other alive.
+//  4. What a signal handler raises inside the bridge is raised where the handler ran, and costs no
+//     completion.
 #pragma once
 
 #include "python/future.hpp"
@@ -23,7 +25,12 @@ namespace treadle::python {
 // The queue of a loop, made when first needed; a new reference, or null with an error set.
 [[nodiscard]] PyObject* queue_of_loop(PyObject* loop);
 
-// Hands over a list of deliveries of `future`, which is done.  Takes the deliveries.
-void deliver_to_loops(Delivery* deliveries, PyObject* future);
+// The exception that a task of asyncio sees in place of one of concurrent.futures, as
+// `asyncio.wrap_future` has it; others are given back.  Null with an error set.
+[[nodiscard]] Ref as_asyncio_exception(PyObject* exception);
+
+// Hands over a list of deliveries of `future`, which is done.  Takes the deliveries.  False with
+// the exception of a signal handler set: all is handed over nevertheless.
+[[nodiscard]] bool deliver_to_loops(Delivery* deliveries, PyObject* future);
 
 }  // namespace treadle::python

@@ -11,6 +11,7 @@ namespace {
 
 struct MapIterator {
   PyObject_HEAD MapJobPtr job;  // null: exhausted or closed
+  OneReader reader;
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -25,15 +26,17 @@ void close_iterator(PyObject* self) {
 
 PyObject* next_result(PyObject* self) {
   MapIterator& iterator = iterator_of(self);
-  MapJob* job = iterator.job.get();
-  if (job == nullptr) return nullptr;
-  if (PyObject* result = job->next_if_ready()) return result;
-  const MapJobPtr kept = iterator.job;
-  PyObject* result = kept->next();
-  if (result == nullptr) {
-    const SavedError saved;
-    close_iterator(self);
+  if (!iterator.reader.enter()) return nullptr;
+  PyObject* result = iterator.job ? iterator.job->next_if_ready() : nullptr;
+  if (result == nullptr && iterator.job) {
+    const MapJobPtr kept = iterator.job;
+    result = kept->next();
+    if (result == nullptr) {
+      const SavedError saved;
+      close_iterator(self);
+    }
   }
+  iterator.reader.leave();
   return result;
 }
 
@@ -66,7 +69,9 @@ void deallocate(PyObject* self) {
 
 PyObject* MapJob::make_iterator(MapJobPtr job) {
   PyObject* self = iterator_type->tp_alloc(iterator_type, 0);
-  if (self != nullptr) new (&iterator_of(self).job) MapJobPtr(std::move(job));
+  if (self == nullptr) return nullptr;
+  new (&iterator_of(self).job) MapJobPtr(std::move(job));
+  new (&iterator_of(self).reader) OneReader;
   return self;
 }
 

@@ -56,7 +56,6 @@ bool MapJob::submit() {
   return true;
 }
 
-// The next item that nobody has taken, or `count` and beyond.
 Py_ssize_t MapJob::claim() {
 #ifdef Py_GIL_DISABLED
   return cursor_.fetch_add(1, std::memory_order_relaxed);  // statuses publish, not the cursor
@@ -65,6 +64,10 @@ Py_ssize_t MapJob::claim() {
   cursor_.store(item + 1, std::memory_order_relaxed);
   return item;
 #endif
+}
+
+bool MapJob::claim(Py_ssize_t item) {
+  return cursor_.compare_exchange_strong(item, item + 1, std::memory_order_relaxed);
 }
 
 PyObject* MapJob::call(PyObject** arguments) const {
@@ -79,9 +82,7 @@ PyObject* MapJob::call(PyObject** arguments) const {
                              nullptr);
 }
 
-bool MapJob::run_one(WorkerContexts& contexts, bool nested) {
-  const Py_ssize_t item = claim();
-  if (item >= plan_.count) return false;
+void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
   PyObject** arguments = plan_.arguments + item * plan_.arity;
   PyObject* outcome = nullptr;
   if (!plan_.context) {
@@ -96,13 +97,16 @@ bool MapJob::run_one(WorkerContexts& contexts, bool nested) {
   }
   for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(arguments[k]);
   put(item, outcome, status);
-  return true;
 }
 
 // Takes over `outcome`.
 void MapJob::put(Py_ssize_t item, PyObject* outcome, Status status) {
   // Only distinctness matters here; the status below publishes.
   if (!plan_.ordered) item = finished_.fetch_add(1, std::memory_order_relaxed);
+  if (item >= plan_.count) {  // in the child of a fork that this very item has made
+    Py_XDECREF(outcome);
+    return;
+  }
   const auto slot = static_cast<std::size_t>(item);
   slots_[slot] = outcome;
 #ifdef Py_GIL_DISABLED
@@ -124,6 +128,16 @@ void MapJob::end_rest(PyObject* exception) {
   }
 }
 
+void MapJob::abandon_in_child() {
+  end_rest(nullptr);
+  for (Py_ssize_t slot = read_; slot < plan_.count; ++slot) {
+    std::atomic<std::uint8_t>& status = statuses_[static_cast<std::size_t>(slot)];
+    // One thread is left: no order matters.
+    if (read_status(slot) == kWaiting) status.store(kCancelled, std::memory_order_relaxed);
+  }
+  finished_.store(plan_.count, std::memory_order_relaxed);
+}
+
 MapJob::Status MapJob::read_status(Py_ssize_t slot) const {
   const std::uint8_t status =
       statuses_[static_cast<std::size_t>(slot)].load(std::memory_order_acquire);
@@ -134,11 +148,11 @@ MapJob::Status MapJob::read_status(Py_ssize_t slot) const {
 bool MapJob::wait_for(Py_ssize_t slot) {
   PythonWorker* worker = PythonWorker::current();
   if (worker != nullptr && &worker->pool() != pool_.get()) worker = nullptr;
+  // Only the item that is waited for may run here (helping.hpp); unordered, there is no such.
+  const bool may_run =
+      worker != nullptr && willing_worker() != nullptr && plan_.ordered && !plan_.deadline;
   while (read_status(slot) == kWaiting) {
-    if (worker != nullptr && worker->depth() < kMaxHelpDepth &&
-        (worker->run_map_item(*this) || help_once())) {
-      continue;
-    }
+    if (may_run && worker->run_map_item(*this, slot)) continue;
     const std::uint32_t seen = word_.load(std::memory_order_acquire);
     const std::uint8_t before =
         statuses_[static_cast<std::size_t>(slot)].fetch_or(kAwaited, std::memory_order_acq_rel);
@@ -204,9 +218,12 @@ int MapJob::traverse(visitproc visit, void* arg) {
   return 0;
 }
 
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather, bool nested) {
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather) {
   const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
-  while (job->run_one(contexts, nested)) breather.breathe();
+  for (Py_ssize_t item = job->claim(); item < job->count(); item = job->claim()) {
+    job->run_item(item, contexts, false);
+    breather.breathe();
+  }
 }
 
 void discard_map_ticket(Task& task) {

@@ -42,10 +42,17 @@ class MapJob : public Shared<MapJob> {
 
   // Queues the tickets.  False with an error set.
   [[nodiscard]] bool submit();
-  // Runs one item in the calling worker; false when none is left.
-  bool run_one(WorkerContexts& contexts, bool nested);
+  // Takes the oldest item that nobody has taken, or none (`count` and beyond); or just this one,
+  // when it is the oldest.
+  [[nodiscard]] Py_ssize_t claim();
+  [[nodiscard]] bool claim(Py_ssize_t item);
+  [[nodiscard]] Py_ssize_t count() const { return plan_.count; }
+  // Runs an item that the calling worker has taken.
+  void run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested);
   // Ends the items that nobody has taken: with an exception, or (null) as cancelled.
   void end_rest(PyObject* exception);
+  // In the child of a fork: no thread will fill a slot that is not filled.
+  void abandon_in_child();
 
   // For the iterator.  The next result when it is there already, else null without an error.
   [[nodiscard]] PyObject* next_if_ready() {
@@ -66,7 +73,6 @@ class MapJob : public Shared<MapJob> {
  private:
   enum Status : std::uint8_t { kWaiting, kResult, kException, kCancelled, kAwaited = 0x80 };
 
-  [[nodiscard]] Py_ssize_t claim();
   [[nodiscard]] PyObject* call(PyObject** arguments) const;
   void put(Py_ssize_t item, PyObject* outcome, Status status);
   [[nodiscard]] Status read_status(Py_ssize_t slot) const;
@@ -87,7 +93,7 @@ class MapJob : public Shared<MapJob> {
 using MapJobPtr = boost::intrusive_ptr<MapJob>;
 
 // The scheduler's side: runs a ticket, or lets it go unrun.
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather, bool nested);
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather);
 void discard_map_ticket(Task& task);
 
 }  // namespace treadle::python

@@ -44,7 +44,7 @@ Ref Pool::executor() const {
 
 bool Pool::grow() {
   const Ref executor = this->executor();
-  const Ref worker = Ref::steal(PythonWorker::make(this));
+  const Ref worker = executor ? Ref::steal(PythonWorker::make(this, executor.get())) : Ref();
   Ref thread;
   if (executor && worker) {
     {
@@ -57,37 +57,42 @@ bool Pool::grow() {
     PyErr_SetString(PyExc_RuntimeError, "the executor of this pool is gone");
   }
   if (thread) {
-    const ObjectLock lock(mutex_);
-    for (Seat& seat : seats_) {  // not there when the thread has ended already
-      if (seat.worker == worker.get()) seat.thread = thread.release();
+    {
+      const ObjectLock lock(mutex_);
+      for (Seat& seat : seats_) {
+        if (seat.worker == worker.get()) seat.thread = thread.release();
+      }
     }
+    if (thread) leave_executor(thread.get());  // it has ended already
     return true;
   }
   const SavedError saved;
   // Something raised while the thread was being started: it may run all the same.
   if (worker && !PythonWorker::of(worker.get()).revoke()) return false;
-  if (worker) forget(worker.get());
+  if (worker) (void)forget(worker.get());
   if (Worker* other = scheduler_.cancel_growth()) other->call();
   return false;
 }
 
 bool Pool::follow_up(const Scheduler::Pushed& pushed) {
   if (pushed.wake != nullptr) pushed.wake->call();
-  if (!pushed.grow || grow()) return true;
-  const bool could_not_start = PyErr_ExceptionMatches(PyExc_RuntimeError) != 0 ||
-                               PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
-  if (!could_not_start || scheduler_.counts().threads == 0) return false;
-  PyErr_Clear();
-  return true;
+  return !pushed.grow || grow() || tolerates_failed_growth();
 }
 
 bool Pool::follow_up_all(const Scheduler::Pushed& pushed) {
   if (!follow_up(pushed)) return false;
   while (scheduler_.grow_more()) {
-    if (!follow_up({.grow = true})) return false;
-    // Every further try would fail as well.
-    if (scheduler_.counts().searching == 0) break;
+    if (!grow()) return tolerates_failed_growth();  // every further try would fail as well
   }
+  return true;
+}
+
+// True, without the error, when the pool has other threads.
+bool Pool::tolerates_failed_growth() {
+  const bool could_not_start = PyErr_ExceptionMatches(PyExc_RuntimeError) != 0 ||
+                               PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
+  if (!could_not_start || scheduler_.counts().threads == 0) return false;
+  PyErr_Clear();
   return true;
 }
 
@@ -152,16 +157,27 @@ void Pool::cancel_queued() {
   end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
 }
 
-void Pool::forget(PyObject* worker) {
-  const Ref thread = [&] {
-    const ObjectLock lock(mutex_);
-    const auto seat = std::find_if(seats_.begin(), seats_.end(),
-                                   [&](const Seat& at) { return at.worker == worker; });
-    if (seat == seats_.end()) return Ref();
-    Ref found = Ref::steal(seat->thread);
-    seats_.erase(seat);
-    return found;
-  }();
+// Takes the worker off the list; its thread, if that is known.
+Ref Pool::forget(PyObject* worker) {
+  const ObjectLock lock(mutex_);
+  const auto seat = std::find_if(seats_.begin(), seats_.end(),
+                                 [&](const Seat& at) { return at.worker == worker; });
+  if (seat == seats_.end()) return {};
+  Ref thread = Ref::steal(seat->thread);
+  seats_.erase(seat);
+  return thread;
+}
+
+void Pool::retire(PyObject* worker) {
+  if (const Ref thread = forget(worker)) leave_executor(thread.get());
+}
+
+// After shutdown the set stays as it is: users look there for the threads that have ended.
+void Pool::leave_executor(PyObject* thread) {
+  const Ref executor = this->executor();
+  if (!executor || scheduler_.closed() != Closed::kNo) return;
+  const Ref left = Ref::steal(PyObject_CallMethod(executor.get(), "_thread_ended", "O", thread));
+  if (!left) PyErr_WriteUnraisable(executor.get());
 }
 
 Ref Pool::threads() const {
@@ -174,20 +190,23 @@ Ref Pool::threads() const {
   return list;
 }
 
-void Pool::restart_in_child() {
-  FifoQueue queue = scheduler_.restart_in_child();
+Pool::Abandoned Pool::restart_in_child() {
+  Abandoned abandoned{.queue = scheduler_.restart_in_child(), .seats = std::exchange(seats_, {})};
   PythonWorker* self = PythonWorker::current();
   if (self != nullptr && &self->pool() == this) self->orphan();
+  return abandoned;
+}
+
+void Pool::give_up_in_child(Abandoned abandoned) {
   // The threads do not exist here, and the references on their stacks are lost with them: what a
   // dead thread held may not be counted down.
-  const std::vector<Seat> seats = std::exchange(seats_, {});
-  for (const Seat& seat : seats) {
+  for (const Seat& seat : abandoned.seats) {
     PythonWorker& worker = PythonWorker::of(seat.worker);
-    if (&worker == self) continue;
-    if (Future* running = worker.running()) running->abandon_in_child();
+    if (&worker != PythonWorker::current()) worker.abandon_in_child();
   }
-  end_all(std::move(queue), [](Future& future) { future.abandon_in_child(); });
-  for (const Seat& seat : seats) Py_XDECREF(seat.thread);
+  for (const MapJobPtr& job : jobs()) job->abandon_in_child();
+  end_all(std::move(abandoned.queue), [](Future& future) { future.abandon_in_child(); });
+  for (const Seat& seat : abandoned.seats) Py_XDECREF(seat.thread);
 }
 
 }  // namespace treadle::python

@@ -52,11 +52,16 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void add_job(MapJob& job);
   void remove_job(MapJob& job);
 
-  // Running threads, for whoever joins them at exit.
-  void forget(PyObject* worker);
+  // Running threads, for whoever joins them at exit.  A worker that ends while the pool is open
+  // also leaves the executor's `_threads`.
+  void retire(PyObject* worker);
   [[nodiscard]] Ref threads() const;  // a list, or null with an error set
-  // In the child of a fork: no thread of the pool exists, but for the one that forked.
-  void restart_in_child();
+  // In the child of a fork: no thread of the pool exists, but for the one that forked.  First every
+  // pool starts anew, then each gives up what it had: that may run finalizers, which may use any
+  // pool.
+  struct Abandoned;
+  [[nodiscard]] Abandoned restart_in_child();
+  void give_up_in_child(Abandoned abandoned);
 
   [[nodiscard]] std::uint32_t next_thread_number() {
     return next_number_.fetch_add(1, std::memory_order_relaxed);  // only distinctness matters
@@ -65,11 +70,14 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  private:
   // A worker object and its thread; the thread is null until it is known.
   struct Seat {
-    PyObject* worker;  // borrowed: its thread keeps it until it calls `forget`
+    PyObject* worker;  // borrowed: its thread keeps it until it calls `retire`
     PyObject* thread;
   };
 
   [[nodiscard]] std::vector<boost::intrusive_ptr<MapJob>> jobs();
+  [[nodiscard]] bool tolerates_failed_growth();
+  [[nodiscard]] Ref forget(PyObject* worker);
+  void leave_executor(PyObject* thread);
 
   Scheduler scheduler_;
   const std::uint32_t id_;
@@ -79,6 +87,11 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[no_unique_address]] mutable ObjectMutex mutex_;
   std::vector<Seat> seats_;
   std::vector<MapJob*> jobs_;  // guarded as seats_
+};
+
+struct Pool::Abandoned {
+  FifoQueue queue;
+  std::vector<Seat> seats;
 };
 
 using PoolPtr = boost::intrusive_ptr<Pool>;

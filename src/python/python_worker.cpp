@@ -2,6 +2,7 @@
 
 #include "python/log.hpp"
 #include "python/map_job.hpp"
+#include "python/stdlib.hpp"
 #include "python/task_runner.hpp"
 
 namespace treadle::python {
@@ -15,9 +16,16 @@ thread_local PythonWorker* current_worker = nullptr;
 
 PythonWorker* PythonWorker::current() { return current_worker; }
 
-PyObject* PythonWorker::make(PoolPtr pool) {
+PyObject* PythonWorker::make(PoolPtr pool, PyObject* executor) {
+  Ref initializer = Ref::steal(PyObject_GetAttrString(executor, "_initializer"));
+  Ref initargs = Ref::steal(PyObject_GetAttrString(executor, "_initargs"));
+  if (!initializer || !initargs) return nullptr;
   PyObject* self = worker_type->tp_alloc(worker_type, 0);
-  if (self != nullptr) of(self).state_ = new State(std::move(pool));
+  if (self == nullptr) return nullptr;
+  State* state = of(self).state_ = new State(std::move(pool));
+  if (initializer.get() == Py_None) return self;
+  state->initializer = std::move(initializer);
+  state->initargs = std::move(initargs);
   return self;
 }
 
@@ -37,22 +45,31 @@ bool PythonWorker::revoke() {
 
 // Calls the executor's initializer.  False when it raised; that is logged and breaks the pool.
 bool PythonWorker::initialize() {
-  const Ref executor = state_->pool->executor();
-  if (!executor) return true;  // nobody is left who could want it
-  const Ref initializer = Ref::steal(PyObject_GetAttrString(executor.get(), "_initializer"));
-  if (initializer && initializer.get() == Py_None) return true;
-  const Ref initargs =
-      initializer ? Ref::steal(PyObject_GetAttrString(executor.get(), "_initargs")) : Ref();
-  const Ref arguments = initargs ? Ref::steal(PySequence_Tuple(initargs.get())) : Ref();
+  const Ref initializer = std::move(state_->initializer);
+  const Ref initargs = std::move(state_->initargs);
+  if (!initializer) return true;
+  const Ref arguments = Ref::steal(PySequence_Tuple(initargs.get()));
   const Ref called =
       arguments ? Ref::steal(PyObject_CallObject(initializer.get(), arguments.get())) : Ref();
   if (called) return true;
   const Ref exception = take_raised();
   log("critical", "Exception in initializer:", nullptr, exception.get());
-  const Ref failed =
-      Ref::steal(PyObject_CallMethod(executor.get(), "_initializer_failed", nullptr));
-  if (!failed) PyErr_WriteUnraisable(executor.get());
+  report_failed_initializer();
   return false;
+}
+
+void PythonWorker::report_failed_initializer() {
+  constexpr const char* kMessage =
+      "A thread initializer failed, the thread pool is not usable anymore";
+  const Ref executor = state_->pool->executor();
+  Ref failed;
+  if (executor) {
+    failed = Ref::steal(PyObject_CallMethod(executor.get(), "_initializer_failed", "s", kMessage));
+  } else if ((failed =
+                  Ref::steal(PyObject_CallFunction(stdlib.broken_thread_pool, "s", kMessage)))) {
+    state_->pool->fail_queued(failed.get());  // nobody is left who could submit more
+  }
+  if (!failed) PyErr_WriteUnraisable(executor.get());
 }
 
 void PythonWorker::work() {
@@ -69,23 +86,24 @@ void PythonWorker::work() {
   current_worker = nullptr;
 }
 
-void PythonWorker::run_nested(Task& task) {
-  TaskRunner runner(*this);
-  (void)runner.run(task);
-  if (const ParkingWord* waiting = runner.announce(task)) unpark_all(waiting);
+bool PythonWorker::run_if_queued(Future& future) {
+  Call call;
+  Ref context;
+  if (!future.start_out_of_turn(call, context)) return false;
+  TaskRunner(*this).run_out_of_turn(future, call, std::move(context));
+  return true;
 }
 
-void PythonWorker::run_out_of_turn(Future& future) {
-  TaskRunner runner(*this);
-  runner.run_started(future);
-  if (const ParkingWord* waiting = runner.announce_started(future)) unpark_all(waiting);
-}
-
-bool PythonWorker::run_map_item(MapJob& job) {
+bool PythonWorker::run_map_item(MapJob& job, Py_ssize_t item) {
+  if (!job.claim(item)) return false;
   ++state_->depth;
-  const bool ran = job.run_one(state_->contexts, state_->depth > 1);
+  isolated([&] { job.run_item(item, state_->contexts, true); });
   --state_->depth;
-  return ran;
+  return true;
+}
+
+void PythonWorker::abandon_in_child() {
+  for (Future* future : state_->running) future->abandon_in_child();
 }
 
 void PythonWorker::begin_block() {
@@ -107,7 +125,7 @@ struct PythonWorkerSlots {
     PythonWorker& worker = PythonWorker::of(self);
     if (worker.begin()) {
       worker.work();
-      worker.state_->pool->forget(self);
+      worker.state_->pool->retire(self);
     }
     Py_RETURN_NONE;
   }

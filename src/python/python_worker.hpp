@@ -8,6 +8,8 @@
 // Invariant: a worker that is asleep owns no reference to a task, a result or a callable.
 #pragma once
 
+#include <vector>
+
 #include "python/context.hpp"
 #include "python/pool.hpp"
 
@@ -19,7 +21,7 @@ class PythonWorker {
 
       [[nodiscard]] static bool
       make_type(PyObject* module);
-  [[nodiscard]] static PyObject* make(PoolPtr pool);
+  [[nodiscard]] static PyObject* make(PoolPtr pool, PyObject* executor);
   [[nodiscard]] static PythonWorker& of(PyObject* object) {
     return *reinterpret_cast<PythonWorker*>(object);
   }
@@ -31,13 +33,11 @@ class PythonWorker {
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
 
-  // Runs a task that was taken from the pool's queue inside another task, to its end.
-  void run_nested(Task& task);
-  // The same for a future that is still queued, and has been started out of turn.
-  void run_out_of_turn(Future& future);
-
-  // Runs one item of a job of `map`, inside a task that waits for it; false when none is left.
-  [[nodiscard]] bool run_map_item(MapJob& job);
+  // Runs a future of the pool that is still queued, inside the task that waits for it; false when
+  // it is not to be had.
+  [[nodiscard]] bool run_if_queued(Future& future);
+  // The same for an item of a job of `map`, if nobody has taken it.
+  [[nodiscard]] bool run_map_item(MapJob& job, Py_ssize_t item);
 
   // See BlockedWorker and expect_wait in helping.hpp.
   void begin_block();
@@ -45,8 +45,8 @@ class PythonWorker {
   void expect_wait();
   // In the child of a fork, for the worker whose thread forked.
   void orphan() { Scheduler::orphan(state_->seat); }
-  // The future that the worker's outermost task computes, or null.
-  [[nodiscard]] Future* running() { return state_->running; }
+  // In the child of a fork, for a worker whose thread does not exist there.
+  void abandon_in_child();
 
  private:
   friend struct PythonWorkerSlots;
@@ -56,10 +56,13 @@ class PythonWorker {
   struct State {
     explicit State(PoolPtr owner) : pool(std::move(owner)) {}
     PoolPtr pool;
+    // The executor's; it may be gone when the thread gets to them.
+    Ref initializer, initargs;
     Worker seat;
     WorkerContexts contexts;
     Breather breather;
-    Future* running = nullptr;
+    // The futures that were taken and are not done, the outermost first.
+    std::vector<Future*> running;
     int depth = 0;              // tasks on this thread's stack
     bool expects_wait = false;  // the outermost task may be asleep in the standard library
     Stage stage = Stage::kNew;
@@ -68,6 +71,7 @@ class PythonWorker {
 
   [[nodiscard]] bool begin();
   [[nodiscard]] bool initialize();
+  void report_failed_initializer();
   void work();
 
   State* state_;

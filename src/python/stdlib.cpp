@@ -37,6 +37,8 @@ bool Stdlib::load_asyncio() {
   if (get_running_loop != nullptr) return true;
   const Ref asyncio = Ref::steal(PyImport_ImportModule("asyncio"));
   return asyncio && get(asyncio.get(), "CancelledError", asyncio_cancelled_error) &&
+         get(asyncio.get(), "TimeoutError", asyncio_timeout_error) &&
+         get(asyncio.get(), "InvalidStateError", asyncio_invalid_state_error) &&
          get(asyncio.get(), "get_running_loop", get_running_loop);
 }
 
@@ -58,6 +60,7 @@ bool Names::load() {
       {&create_future, "create_future"},
       {&call_soon_threadsafe, "call_soon_threadsafe"},
       {&call_soon, "call_soon"},
+      {&is_closed, "is_closed"},
       {&get_loop, "get_loop"},
       {&start_worker, "_start_worker"},
       {&qualname, "__qualname__"},

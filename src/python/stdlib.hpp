@@ -24,6 +24,8 @@ struct Stdlib {
   PyObject* generic_alias = nullptr;
   // asyncio, looked up when first needed
   PyObject* asyncio_cancelled_error = nullptr;
+  PyObject* asyncio_timeout_error = nullptr;
+  PyObject* asyncio_invalid_state_error = nullptr;
   PyObject* get_running_loop = nullptr;
 
   [[nodiscard]] bool load();
@@ -36,7 +38,7 @@ extern Stdlib stdlib;
 struct Names {
   PyObject *add_result, *add_exception, *add_cancelled, *invoke_callbacks, *submit, *run, *future,
       *result, *set_result, *set_exception, *cancel, *cancelled, *done, *create_future,
-      *call_soon_threadsafe, *call_soon, *get_loop, *start_worker, *qualname;
+      *call_soon_threadsafe, *call_soon, *is_closed, *get_loop, *start_worker, *qualname;
 
   [[nodiscard]] bool load();
 };

@@ -13,61 +13,78 @@ void drop_sent_exception() {
 }
 
 bool TaskRunner::run(Task& task) {
+  future_ = task.kind() == kFutureTask ? &static_cast<Future&>(task) : nullptr;
+  if (future_ != nullptr) worker_.running.push_back(future_);
   worker_.breather.breathe();
-  if (task.kind() == kFutureTask) {
-    future_ = &static_cast<Future&>(task);
-    ran_ = future_->start();
+  if (future_ != nullptr) {
+    Call call;
+    Ref context;
+    ran_ = future_->start(call, context);
     if (ran_) {
-      run_started(*future_);
+      make_call(call, std::move(context));
     } else {
       future_->discard_call();  // it was cancelled, or somebody else has run it
     }
+    end_expected_wait();
     return future_->is_quiet();
   }
-  future_ = nullptr;
   ++worker_.depth;
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.contexts, worker_.breather, worker_.depth > 1);
+    run_map_ticket(task, worker_.contexts, worker_.breather);
   } else {
     run_work_item(task);
   }
   --worker_.depth;
+  end_expected_wait();
   return false;
 }
 
-void TaskRunner::run_started(Future& future) {
-  CallShape shape;
-  std::uint8_t positional = 0;
-  const CallSlots slots = future.take_slots(shape, positional);
-  Call call(slots, shape, positional);
-  const Ref context = future.take_context();
+// The references to the callable, the arguments and the context go here: before the outcome is
+// visible, and before the worker counts as free.
+void TaskRunner::make_call(Call& call, Ref context) {
   drop_sent_exception();
-  Future* outer = std::exchange(worker_.running, &future);
   ++worker_.depth;
   outcome_ = Ref::steal(
       worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
   --worker_.depth;
-  worker_.running = outer;
   failed_ = !outcome_;
   if (failed_) outcome_ = take_raised();
   drop_sent_exception();
-  if (worker_.expects_wait && worker_.depth == 0) {
-    worker_.expects_wait = false;
-    if (Worker* extra = worker_.pool->scheduler().end_block()) extra->call();
-  }
-  // Here the references to the callable, the arguments and the context go: before the outcome is
-  // visible, and before the worker counts as free.
+  call.drop();
 }
 
-const ParkingWord* TaskRunner::announce_started(Future& future) {
+const ParkingWord* TaskRunner::announce_outcome(Future& future) {
   return future.announce(std::move(outcome_), failed_);
 }
 
+void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {
+  worker_.running.push_back(&future);
+  const ParkingWord* waiting = nullptr;
+  isolated([&] {  // the future's callbacks, too, must not touch the waiting task's variables
+    make_call(call, std::move(context));
+    waiting = announce_outcome(future);
+  });
+  worker_.running.pop_back();
+  if (waiting != nullptr) unpark_all(waiting);
+}
+
 const ParkingWord* TaskRunner::announce(Task&) {
-  if (future_ == nullptr) return nullptr;
-  const ParkingWord* waiting = ran_ ? announce_started(*future_) : nullptr;
-  Py_DECREF(future_->object());  // the queue's reference
+  const ParkingWord* waiting = nullptr;
+  if (future_ != nullptr) {
+    if (ran_) waiting = announce_outcome(*future_);
+    worker_.running.pop_back();
+    Py_DECREF(future_->object());  // the queue's reference
+  }
+  // Callbacks may have done what tasks may do.
+  worker_.contexts.tidy();
+  end_expected_wait();
   return waiting;
+}
+
+void TaskRunner::end_expected_wait() {
+  if (!worker_.expects_wait || worker_.depth != 0) return;
+  worker_.expects_wait = false;
+  if (Worker* extra = worker_.pool->scheduler().end_block()) extra->call();
 }
 
 }  // namespace treadle::python

@@ -17,14 +17,18 @@ class TaskRunner {
   [[nodiscard]] bool run(Task& task);
   const ParkingWord* announce(Task& task);
   void leave() { thread_state_ = PyEval_SaveThread(); }
-  void enter() { PyEval_RestoreThread(thread_state_); }
+  void enter() { attach(thread_state_); }
 
-  // Runs a future that `start` or `start_out_of_turn` has just made this thread's.
-  void run_started(Future& future);
-  // Makes the outcome of `run_started` visible and wakes its waiters.
-  const ParkingWord* announce_started(Future& future);
+  // Runs a future that is queued still and has been started out of turn, inside another task.
+  void run_out_of_turn(Future& future, Call& call, Ref context);
 
  private:
+  void make_call(Call& call, Ref context);
+  // Makes the outcome of `make_call` visible; returns the word on which threads wait, or null.
+  const ParkingWord* announce_outcome(Future& future);
+  // Ends what the outermost task has begun in `expect_wait`.
+  void end_expected_wait();
+
   PythonWorker::State& worker_;
   PyThreadState* thread_state_ = nullptr;
   Ref outcome_;

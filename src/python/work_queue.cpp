@@ -33,8 +33,6 @@ void discard_task(Task& task) {
   }
 }
 
-PyObject* queue_size(Pool& pool) { return PyLong_FromSize_t(pool.scheduler().counts().queued); }
-
 PyObject* take_item(Pool& pool) {
   Task* task = pool.scheduler().withdraw([](Task& at) { return at.kind() != kMapTask; });
   if (task == nullptr) Py_RETURN_NONE;

@@ -13,9 +13,7 @@ void run_work_item(Task& task);
 // Lets go of a task that is no future, unrun.
 void discard_task(Task& task);
 
-// Methods of the executor: the number of queued tasks; the oldest as a work item, or None; adding
-// one.
-PyObject* queue_size(Pool& pool);
+// Methods of the executor: the oldest queued task as a work item, or None; adding one.
 PyObject* take_item(Pool& pool);
 PyObject* put_item(Pool& pool, PyObject* item);
 

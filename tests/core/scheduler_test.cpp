@@ -126,9 +126,9 @@ void a_thread_that_cannot_start_is_not_counted() {
   Scheduler scheduler(2);
   CountedTask task;
   CHECK(scheduler.push(task).grow);
-  CHECK(scheduler.counts().threads == 1 && scheduler.counts().searching == 1);
+  CHECK(scheduler.counts().threads == 1 && scheduler.counts().starting == 1);
   CHECK(scheduler.cancel_growth() == nullptr);
-  CHECK(scheduler.counts().threads == 0 && scheduler.counts().searching == 0);
+  CHECK(scheduler.counts().threads == 0 && scheduler.counts().starting == 0);
   CHECK(scheduler.withdraw([&](Task& at) { return &at == &task; }) == &task);
   CHECK(scheduler.withdraw([&](Task& at) { return &at == &task; }) == nullptr);
 }
@@ -169,7 +169,8 @@ void a_child_of_a_fork_starts_clean() {
   FifoQueue queued = scheduler.restart_in_child();
   CHECK(queued.pop_front() == &first && queued.pop_front() == &second);
   const Scheduler::Counts counts = scheduler.counts();
-  CHECK(counts.threads == 0 && counts.idle == 0 && counts.searching == 0 && counts.queued == 0);
+  CHECK(counts.threads == 0 && counts.idle == 0 && counts.searching == 0 && counts.starting == 0 &&
+        counts.queued == 0);
   CHECK(scheduler.push(first).grow);
 }
 

@@ -171,12 +171,21 @@ class ThreadPoolExecutor(Executor):
         """
         self._close()
         if cancel_futures:
-            for thread in tuple(self._threads):
+            for thread in self._threads.copy():
                 thread.wait_started()  # it has a call to take
             self._cancel_queued()
         if wait:
-            for thread in tuple(self._threads):
+            self._join_threads()
+
+    def _join_threads(self) -> None:
+        while True:
+            for thread in self._threads.copy():
                 thread.join()
+            if self._thread_count() == 0:
+                return
+            # Another thread is in the middle of a submit that came before the shutdown: its call is
+            # accepted, and the worker that it starts is not in the set yet.
+            time.sleep(0.0005)
 
     # ---- what the native half calls
 
@@ -192,8 +201,10 @@ class ThreadPoolExecutor(Executor):
             raise
         return thread
 
-    def _initializer_failed(self) -> None:
-        message = "A thread initializer failed, the thread pool is not usable anymore"
+    def _thread_ended(self, thread: WorkerThread) -> None:
+        self._threads.discard(thread)
+
+    def _initializer_failed(self, message: str) -> None:
         self._broken = message  # type: ignore[assignment]  # True, and the text of the errors
         self._break(BrokenThreadPool(message))
 
