@@ -93,6 +93,7 @@ GOALS: Final[dict[str, tuple[Goal, ...]]] = {
     ),
     "map-unordered": (Faster("ThreadPool.imap_unordered", 12),),
     "round-trip": (Faster(STDLIB, 1.8), AtMost("two raw locks", 1.4)),
+    "round-trip-on-one-processor": (Faster(STDLIB, 1.8), AtMost("two raw locks", 1.4)),
     "round-trip-busy": (Faster(STDLIB, 1),),
     "stdlib-as-completed": (Faster(STDLIB, 4),),
     "stdlib-wait": (Faster(STDLIB, 6),),

@@ -64,7 +64,7 @@ void PythonWorker::report_failed_initializer() {
   const Ref executor = state_->pool->executor();
   Ref failed;
   if (executor) {
-    failed = Ref::steal(PyObject_CallMethod(executor.get(), "_initializer_failed", "s", kMessage));
+    failed = Ref::steal(PyObject_CallMethod(executor.get(), "_break_off", "s", kMessage));
   } else if ((failed =
                   Ref::steal(PyObject_CallFunction(stdlib.broken_thread_pool, "s", kMessage)))) {
     state_->pool->fail_queued(failed.get());  // nobody is left who could submit more

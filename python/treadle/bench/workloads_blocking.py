@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -53,13 +54,23 @@ def os_stat(lab: Lab) -> Rounds:
 
 @workload("os.pread of 4 KiB, {workers} workers", tasks=8000, quick_tasks=2000)
 def os_pread(lab: Lab) -> Rounds:
-    """What does a task cost that reads a page which is in memory already?"""
+    """What does a task cost that reads a page which is in memory already?
+
+    Futures keep their results until somebody takes them, and fresh memory for thousands of pages
+    costs more than the calls: a loop that keeps its results shows how much of the figure that is.
+    """
     if not hasattr(os, "pread"):
         msg = "this system has no os.pread"
         raise Unavailable(msg)
     descriptor = os.open(_a_page(lab), os.O_RDONLY)
     lab.stack.callback(os.close, descriptor)
-    return _calls(lab, os.pread, descriptor, 4096, 0)
+    rounds = _calls(lab, os.pread, descriptor, 4096, 0)
+
+    def keep() -> None:
+        _ = [os.pread(descriptor, 4096, 0) for _ in range(lab.tasks)]
+
+    rounds["plain loop, results kept"] = lab.timed(keep)
+    return rounds
 
 
 @workload("sha256 of 64 KiB, {workers} workers", tasks=1000, quick_tasks=300)
@@ -106,7 +117,8 @@ PAUSE: Final = 0.1
 def sleepers(lab: Lab) -> Rounds:
     """How long beyond the sleep itself does it take to sleep on very many threads?
 
-    A new pool with a worker for each; timed from its creation to the last result.
+    A new pool with a worker for each; timed from its creation to the last result.  Bare threads,
+    one for each, show what the system and the interpreter need for so many.
     """
 
     def overhead(make: Callable[[int], Pool]) -> Round:
@@ -121,4 +133,20 @@ def sleepers(lab: Lab) -> Rounds:
 
         return one_round
 
-    return {name: overhead(make) for name, make in rivals.EXECUTORS.items()}
+    def bare_threads() -> float:
+        ended = threading.Semaphore(0)
+
+        def task() -> None:
+            sleep(PAUSE)
+            ended.release()
+
+        start = perf_counter()
+        for _ in range(lab.workers):
+            start_new_thread(task, ())
+        for _ in range(lab.workers):
+            ended.acquire()
+        return perf_counter() - start - PAUSE
+
+    rounds = {name: overhead(make) for name, make in rivals.EXECUTORS.items()}
+    rounds["bare threads"] = bare_threads
+    return rounds

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from _thread import LockType, allocate_lock
 from collections.abc import Callable
+from threading import Thread
 from time import process_time, sleep
 
 from treadle.bench import pending_memory, rivals
@@ -15,7 +17,11 @@ from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, Unavaila
 
 @workload("create, one task, shut down", workers=2, tasks=200, quick_tasks=60)
 def create(lab: Lab) -> Rounds:
-    """What does a pool cost that lives for one task?"""
+    """What does a pool cost that lives for one task?
+
+    A thread is the floor, with the same three steps: it runs a task, tells its starter, and ends
+    when it is told to.
+    """
 
     def lives(make: Callable[[int], Pool]) -> Round:
         def job() -> None:
@@ -25,7 +31,26 @@ def create(lab: Lab) -> Rounds:
 
         return lab.timed(job)
 
-    return {name: lives(make) for name, make in rivals.EXECUTORS.items()}
+    def bare_thread() -> None:
+        for number in range(lab.tasks):
+            ended, end = allocate_lock(), allocate_lock()
+            ended.acquire()
+            end.acquire()
+
+            def work(number: int = number, ended: LockType = ended, end: LockType = end) -> None:
+                nothing(number)
+                ended.release()
+                end.acquire()
+
+            thread = Thread(target=work)
+            thread.start()
+            ended.acquire()
+            end.release()
+            thread.join()
+
+    rounds = {name: lives(make) for name, make in rivals.EXECUTORS.items()}
+    rounds["bare thread"] = lab.timed(bare_thread)
+    return rounds
 
 
 @workload(

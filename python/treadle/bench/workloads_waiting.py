@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import threading
-from _thread import allocate_lock
+from _thread import LockType, allocate_lock
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures._base import FINISHED, PENDING
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import treadle
 from treadle.bench import rivals
 from treadle.bench.callables import count_up, nothing
 from treadle.bench.rivals import Pool
-from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, workload
+from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, Unavailable, workload
 
 
 class PingPong:
@@ -66,7 +68,25 @@ def round_trip(lab: Lab) -> Rounds:
     """What does one task cost when its submitter waits for it before the next?
 
     Two hand-overs between threads are the floor: raw locks show what this machine needs for them.
+    Where the system puts the two threads decides the figure, more than any library does: waking a
+    processor that sleeps takes many times as long as a switch of threads on one that is awake.
     """
+    return _round_trips(lab)
+
+
+@workload("round trip on one processor", workers=1, fixed_workers=True, tasks=2000, quick_tasks=600)
+def round_trip_on_one_processor(lab: Lab) -> Rounds:
+    """The same with all threads on one processor: what do the libraries themselves need?"""
+    if not hasattr(os, "sched_setaffinity"):
+        msg = "this system does not bind threads to processors"
+        raise Unavailable(msg)
+    processors = os.sched_getaffinity(0)
+    lab.stack.callback(os.sched_setaffinity, 0, processors)
+    os.sched_setaffinity(0, {min(processors)})  # the pools' threads inherit it
+    return _round_trips(lab)
+
+
+def _round_trips(lab: Lab) -> Rounds:
     tasks = lab.tasks
     rounds = {
         name: lab.timed(partial(one_at_a_time, pool, tasks))
@@ -148,6 +168,61 @@ def _all_done(futures: Futures) -> Iterable[concurrent.futures.Future[int]]:
     return concurrent.futures.wait(futures).done
 
 
+class _Cheapest:
+    """The least that the standard functions take for a future: three attributes."""
+
+    __slots__ = ("_condition", "_state", "_waiters")
+
+    def __init__(self, lock: Any) -> None:
+        self._condition = lock
+        self._state: str = PENDING
+        self._waiters: list[Any] = []
+
+
+class _LastWaiters(list[Any]):
+    """The `_waiters` of the future that the standard functions come to last."""
+
+    def __init__(self, all_wait: LockType) -> None:
+        super().__init__()
+        self._all_wait = all_wait
+
+    def append(self, waiter: Any) -> None:
+        super().append(waiter)
+        self._all_wait.release()
+
+
+CHEAPEST: Final = "cheapest futures"
+
+
+def _function_alone(lab: Lab, collect: Callable[[Any], Iterable[Any]]) -> Round:
+    """A round of a standard function over futures that cost next to nothing.
+
+    They all end when the function waits for all of them, as in a pool that is busy till then.
+    """
+    lock = threading.RLock()
+
+    def job() -> None:
+        all_wait = allocate_lock()
+        all_wait.acquire()
+        futures = [_Cheapest(lock) for _ in range(lab.tasks)]
+        max(futures, key=id)._waiters = _LastWaiters(all_wait)  # pyright: ignore[reportPrivateUsage]
+
+        def end_all() -> None:
+            all_wait.acquire()
+            for future in futures:
+                future._state = FINISHED  # pyright: ignore[reportPrivateUsage]
+                for waiter in future._waiters:  # pyright: ignore[reportPrivateUsage]
+                    waiter.add_result(future)
+
+        thread = threading.Thread(target=end_all)
+        thread.start()
+        for _ in collect(futures):
+            pass
+        thread.join()
+
+    return lab.timed(job)
+
+
 def _all_done_native(futures: Futures) -> Iterable[concurrent.futures.Future[int]]:
     return treadle.wait(futures).done
 
@@ -156,20 +231,25 @@ def _all_done_native(futures: Futures) -> Iterable[concurrent.futures.Future[int
 def stdlib_as_completed(lab: Lab) -> Rounds:
     """What does a task cost when `concurrent.futures.as_completed` collects it, unchanged code?
 
-    The whole job is timed, from the first `submit` to the last result.
+    The whole job is timed, from the first `submit` to the last result.  The function itself is
+    Python code: it over the cheapest futures there can be shows how much of the figure that is.
     """
-    return {
+    rounds = {
         name: _collecting(lab, pool, concurrent.futures.as_completed)
         for name, pool in rivals.both_pools(lab).items()
     }
+    rounds[CHEAPEST] = _function_alone(lab, concurrent.futures.as_completed)
+    return rounds
 
 
 @workload("standard wait over {tasks}", workers=2, tasks=5000, quick_tasks=2000)
 def stdlib_wait(lab: Lab) -> Rounds:
     """What does a task cost when `concurrent.futures.wait` waits for all, unchanged code?"""
-    return {
+    rounds = {
         name: _collecting(lab, pool, _all_done) for name, pool in rivals.both_pools(lab).items()
     }
+    rounds[CHEAPEST] = _function_alone(lab, _all_done)
+    return rounds
 
 
 @workload("treadle.as_completed over {tasks}", workers=2, tasks=5000, quick_tasks=2000)

@@ -204,7 +204,7 @@ class ThreadPoolExecutor(Executor):
     def _thread_ended(self, thread: WorkerThread) -> None:
         self._threads.discard(thread)
 
-    def _initializer_failed(self, message: str) -> None:
+    def _break_off(self, message: str) -> None:
         self._broken = message  # type: ignore[assignment]  # True, and the text of the errors
         self._break(BrokenThreadPool(message))
 
