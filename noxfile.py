@@ -147,11 +147,14 @@ def wheels(session: nox.Session, version: str) -> None:
 @nox.session
 @each_interpreter
 def conformance(session: nox.Session, version: str) -> None:
-    """Run CPython's own tests of concurrent.futures on this package's classes."""
-    if not SUITE.exists():
-        session.skip(f"{SUITE} is missing; CPYTHON_SUITE may name another")
+    """Run CPython's own tests of asyncio and concurrent.futures on this package's classes."""
     base = interpreter(session, version)
     python = environment(session, base, wheel_for(session, base))
+    of_asyncio = [python, "tests/conformance/asyncio_suite.py", "treadle"]
+    # 3: this interpreter ships no such tests.
+    session.run(*of_asyncio, external=True, success_codes=[0, 3])
+    if not SUITE.exists():
+        session.skip(f"{SUITE} is missing; CPYTHON_SUITE may name another")
     command = [python, str(SUITE)]
     borrowed = []
     if not ships_suite(python):
