@@ -1,5 +1,4 @@
-// The Python face of Future: its type, methods and attributes.  The logic is in future_state.cpp
-// and future_wait.cpp, the private attributes are in future_attributes.cpp.
+// The Python face of Future: its type and methods.
 
 #include "python/future.hpp"
 

@@ -4,6 +4,10 @@
 // few futures have (callbacks, standard waiters, a `_condition`, groups, event loops) lies in
 // `Attachments`, made when first asked for.
 //
+// The files: future.cpp is the Python type, future_state.cpp its transitions, future_delivery.cpp
+// what follows a final one, future_task.cpp what pools do, future_wait.cpp waiting,
+// future_attributes.cpp the private attributes.
+//
 // Thread safety: any attached thread; see the invariants.
 // Invariants:
 //  1. `word_` holds the state, and kAwaited while threads may sleep on it (in `result`).  Changes
@@ -85,7 +89,7 @@ class Future : public Task {
     return state() == State::kFinished && shape_ == CallShape::kEmpty && slots_[1] != nullptr;
   }
 
-  // ---- for pools (future_state.cpp)
+  // ---- for pools (future_task.cpp)
 
   // Fills a new future with its call; `pool` says whose it is.  False with an error set.
   [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
@@ -167,7 +171,12 @@ class Future : public Task {
 
   template <class Change>
   [[nodiscard]] bool transition(Delivered& delivered, Change change);
-  void set_state(State state);
+  // Requires the object lock.  All writers of the word hold it, so no read-modify-write is needed;
+  // the release pairs with the acquire in `state()`.
+  void set_state(State state) {
+    const std::uint32_t awaited = word_.load(std::memory_order_relaxed) & kAwaited;
+    word_.store(static_cast<std::uint32_t>(state) | awaited, std::memory_order_release);
+  }
   void take_call_locked(Call& call, Ref& context);
   [[nodiscard]] int begin(Call* call, Ref* context);
   void settle(State state, Delivered& delivered);
@@ -175,7 +184,10 @@ class Future : public Task {
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
   [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
   [[nodiscard]] Attachments& attachments_locked();
-  void track_locked();
+  // Shows the object to the garbage collector (invariant 5).  Requires the object lock.
+  void track_locked() {
+    if (PyObject_GC_IsTracked(object()) == 0) PyObject_GC_Track(object());
+  }
   void track() {
     const ObjectLock lock(mutex_);
     track_locked();
