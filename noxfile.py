@@ -283,7 +283,8 @@ def ext_tsan(session: nox.Session) -> None:
     arguments = session.posargs or [*usual, "-k", "not std"]
     # faulthandler's watchdog reads the stacks of running threads: a race on purpose.
     command = ["-m", "pytest", "--timeout=900", "-o", "faulthandler_timeout=0", *arguments]
-    options = f"exitcode=0:history_size=7:log_path={reports}/report:suppressions={ROOT}/tests/stress/tsan.supp"
+    known = ROOT / "tests/stress/tsan.supp"
+    options = f"exitcode=0:history_size=7:log_path={reports}/report:suppressions={known}"
     session.run(inside, *command, env={"TSAN_OPTIONS": options}, external=True)
     for report in sorted(reports.iterdir()):
         session.log(report.read_text())
