@@ -48,25 +48,43 @@ class Detached {
 // Lets others have the interpreter now and then.  Python code does so by itself, but a worker that
 // calls one C function after the other never would: no other thread would run, and no garbage
 // collection on free-threaded builds.
+//
+// A thread that waits for the GIL asks for it when it has slept for a switch interval without being
+// woken, and only then the next release waits until it has it.  Whoever releases the GIL more often
+// wakes it each time, takes the GIL again before it is there, and so keeps it out for ever: a
+// breath is taken every other switch interval.
 class Breather {
  public:
-  // To be called once a task; looks at the clock every 64th time.
+  // To be called once a task; looks at the clock every 16th time.
   void breathe() {
-    if (++count_ % 64 == 0) look_at_clock();
+    if (++count_ % 16 == 0) look_at_clock();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void look_at_clock() {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds kSwitchInterval(5);  // CPython's own default
     const Clock::time_point now = Clock::now();
-    if (now - last_ < kSwitchInterval) return;
-    last_ = now;
-    const Detached detached;
+    if (now < next_) return;
+    {
+      const Detached detached;
+    }
+    next_ = now + 2 * switch_interval();
+  }
+
+  // `sys.getswitchinterval()`, which programmes may change at any time.
+  static Clock::duration switch_interval() {
+    PyObject* function = PySys_GetObject("getswitchinterval");  // borrowed
+    const Ref interval = function != nullptr ? Ref::steal(PyObject_CallNoArgs(function)) : Ref();
+    const double seconds = interval ? PyFloat_AsDouble(interval.get()) : -1;
+    if (PyErr_Occurred() != nullptr) PyErr_Clear();
+    constexpr std::chrono::duration<double> kDefault(0.005);
+    return std::chrono::duration_cast<Clock::duration>(
+        seconds > 0 ? std::chrono::duration<double>(seconds) : kDefault);
   }
 
   std::uint32_t count_ = 0;
-  std::chrono::steady_clock::time_point last_;
+  Clock::time_point next_;
 };
 
 // Rule 4's mutex: one byte on free-threaded builds, nothing elsewhere.

@@ -99,6 +99,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   set_main_thread(PyThread_get_thread_ident());
   const std::vector<PoolPtr> pools = live_pools();
   std::vector<Pool::Abandoned> abandoned;
+  abandoned.reserve(pools.size());
   for (const PoolPtr& pool : pools) abandoned.push_back(pool->restart_in_child());
   for (std::size_t i = 0; i < pools.size(); ++i) {
     pools[i]->give_up_in_child(std::move(abandoned[i]));

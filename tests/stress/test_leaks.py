@@ -202,7 +202,7 @@ WORK = [
 
 def blocks_in_use(pool: Any) -> int:
     if FREE_THREADED:  # what a thread has made and another has released waits for its maker
-        count = len(pool._threads)
+        count = min(len(pool._threads), pool._max_workers)  # a surplus worker is about to leave
         together = threading.Barrier(count, timeout=LIMIT)
         for future in [pool.submit(lambda: together.wait() + gc.collect()) for _ in range(count)]:
             future.result(LIMIT)
