@@ -356,4 +356,6 @@ def instructions(session: nox.Session) -> None:
     if shutil.which("valgrind") is None:
         session.skip("valgrind is missing")
     session.install(str(wheel_for(session, own_python(session))))
-    session.run("python", "benchmarks/instructions.py", *session.posargs)
+    arguments = session.posargs or ["--check"]
+    # 2: nobody has recorded a count for this kind of interpreter.
+    session.run("python", "benchmarks/instructions.py", *arguments, success_codes=[0, 2])
