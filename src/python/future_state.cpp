@@ -72,8 +72,13 @@ int Future::set_running_or_notify_cancel() { return begin(nullptr, nullptr); }
 int Future::begin(Call* call, Ref* context) {
   Delivered delivered;
   State before = State::kPending;
+  bool elsewhere = false;
   if (!transition(delivered, [&] {
         before = state();
+        // Somebody else may have run it, or cancelled it, since `start` looked.
+        elsewhere = call != nullptr && (started_out_of_turn_ || shape_ == CallShape::kEmpty ||
+                                        before == State::kCancelledAndNotified);
+        if (elsewhere) return;
         if (before == State::kPending) {
           set_state(State::kRunning);
           if (call != nullptr) take_call_locked(*call, *context);
@@ -82,6 +87,7 @@ int Future::begin(Call* call, Ref* context) {
       })) {
     return -1;
   }
+  if (elsewhere) return 0;
   if (before == State::kPending) return 1;
   if (before == State::kCancelled) {
     delivered.callbacks = Ref();  // `cancel` has called them

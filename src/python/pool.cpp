@@ -176,7 +176,7 @@ void Pool::retire(PyObject* worker) {
 void Pool::leave_executor(PyObject* thread) {
   const Ref executor = this->executor();
   if (!executor || scheduler_.closed() != Closed::kNo) return;
-  const Ref left = Ref::steal(PyObject_CallMethod(executor.get(), "_thread_ended", "O", thread));
+  const Ref left = Ref::steal(PyObject_CallMethod(executor.get(), "_thread_leaves", "O", thread));
   if (!left) PyErr_WriteUnraisable(executor.get());
 }
 

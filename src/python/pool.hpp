@@ -52,8 +52,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void add_job(MapJob& job);
   void remove_job(MapJob& job);
 
-  // Running threads, for whoever joins them at exit.  A worker that ends while the pool is open
-  // also leaves the executor's `_threads`.
+  // Running threads, for whoever joins them at exit.  The executor forgets a worker
+  // that ends while the pool is open when it starts another.
   void retire(PyObject* worker);
   [[nodiscard]] Ref threads() const;  // a list, or null with an error set
   // In the child of a fork: no thread of the pool exists, but for the one that forked.  First every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -76,6 +77,7 @@ class ThreadPoolExecutor(Executor):
             raise TypeError(msg)
         self._max_workers = max_workers
         self._threads: Any = set[threading.Thread]()
+        self._leaving: deque[WorkerThread] = deque()  # in _threads still, so that they are joined
         self._broken = False
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
@@ -191,6 +193,7 @@ class ThreadPoolExecutor(Executor):
 
     def _start_worker(self, worker: Worker) -> WorkerThread:
         thread = WorkerThread(worker, f"{self._thread_name_prefix}_{worker.next_number}")
+        self._forget_ended_threads()
         # Known before it runs, so that nobody who shuts down in between misses it.
         self._threads.add(thread)
         try:
@@ -201,8 +204,19 @@ class ThreadPoolExecutor(Executor):
             raise
         return thread
 
-    def _thread_ended(self, thread: WorkerThread) -> None:
-        self._threads.discard(thread)
+    def _thread_leaves(self, thread: WorkerThread) -> None:
+        self._leaving.append(thread)
+
+    def _forget_ended_threads(self) -> None:
+        alive: list[WorkerThread] = []
+        with contextlib.suppress(IndexError):  # empty: several threads may be here
+            while True:
+                thread = self._leaving.popleft()
+                if thread.is_alive():
+                    alive.append(thread)
+                else:
+                    self._threads.discard(thread)
+        self._leaving.extend(alive)
 
     def _break_off(self, message: str) -> None:
         self._broken = message  # type: ignore[assignment]  # True, and the text of the errors
