@@ -225,6 +225,29 @@ print(set(statuses), len(counts), min(counts) > 0)
     assert output.split() == ["{0}", "4", "True"]
 
 
+@pytest.mark.ours  # the standard library's child waits for threads that only the parent has
+def test_forks_while_threads_start(run_child: Callable[..., str]) -> None:
+    output = run_child(
+        CHILD
+        + """
+def child():
+    futures = [pool.submit(int, number) for number in range(50)]
+    assert [future.result(20) for future in futures] == list(range(50))
+    assert wait(busy, 20).not_done == set(), busy
+statuses = []
+for attempt in range(20):
+    gate = threading.Event()
+    pool = ThreadPoolExecutor(8)
+    busy = [pool.submit(gate.wait) for _ in range(attempt % 9)]
+    statuses.append(in_child(child))
+    gate.set()
+    assert wait(busy, 20).not_done == set(), busy
+print(set(statuses))
+"""
+    )
+    assert output.split() == ["{0}"]
+
+
 @pytest.mark.ours
 def test_a_child_may_fork_again(run_child: Callable[..., str]) -> None:
     output = run_child(

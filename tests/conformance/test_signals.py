@@ -206,8 +206,8 @@ def test_an_interrupt_in_the_middle_of_submits_loses_no_task(run_child: Callable
         with ThreadPoolExecutor(2) as pool:
             for attempt in range(200):
                 futures = []
-                signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.001))
                 try:
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.001))
                     while True:
                         futures.append(pool.submit(int, 4))
                 except KeyboardInterrupt:
