@@ -32,6 +32,7 @@ Awaiter& awaiter_of(PyObject* self) { return *reinterpret_cast<Awaiter*>(self); 
 // The outcome of a future that is done; a new reference, or null with its exception set.
 PyObject* outcome(PyObject* self) {
   Future& future = Future::of(self);
+  if (!future.wait_for_writers()) return nullptr;
   if (is_cancelled(future.state())) {
     if (stdlib.load_asyncio()) PyErr_SetNone(stdlib.asyncio_cancelled_error);
     return nullptr;

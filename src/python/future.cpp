@@ -122,6 +122,7 @@ struct FutureSlots {
       Deadline deadline;
       if (!parse_timeout(timeout, deadline) || !future.wait(deadline)) return false;
     }
+    if (!future.wait_for_writers()) return false;
     if (!is_cancelled(future.state())) return true;
     PyErr_SetNone(stdlib.cancelled_error);
     return false;
@@ -148,6 +149,7 @@ struct FutureSlots {
 
   static PyObject* get_snapshot(PyObject* self, PyObject*) {
     Future& future = Future::of(self);
+    if (!future.wait_for_writers()) return nullptr;
     const State state = future.state();
     const bool finished = state == State::kFinished;
     return Py_BuildValue("(OONN)", is_done(state) ? Py_True : Py_False,

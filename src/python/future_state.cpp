@@ -124,6 +124,10 @@ void Future::write_state(State state) {
 }
 
 bool Future::wait_for_writers() {
+  {
+    const ObjectLock lock(mutex_);
+    if (attachments_ == nullptr || attachments_->condition == nullptr) return true;
+  }
   Delivered delivered;
   return transition(delivered, [] {});
 }

@@ -177,6 +177,23 @@ def test_an_exception_written_under_the_condition_wakes_the_waiters(
                 wait.get()
 
 
+@pytest.mark.parametrize("method", ["result", "exception"])
+def test_a_reader_waits_until_what_is_written_under_the_condition_is_whole(
+    future: Future[Any], method: str
+) -> None:
+    error = OSError("from outside")
+    with future._condition:
+        future._state = "FINISHED"
+        reader = in_thread(getattr(future, method))
+        reader.thread.join(0.05)  # long enough for one that does not wait
+        future._exception = error
+    if method == "exception":
+        assert reader.get() is error
+    else:
+        with pytest.raises(OSError, match="from outside"):
+            reader.get()
+
+
 def test_a_result_written_under_the_condition_wakes_the_waiters(future: Future[Any]) -> None:
     waits = [in_thread(future.result) for _ in range(3)]
     with future._condition:
