@@ -48,20 +48,13 @@ PyObject* outcome(PyObject* self) {
 bool delegate_to_loop(Awaiter& awaiter) {
   if (!stdlib.load_asyncio()) return false;
   const Ref loop = Ref::steal(PyObject_CallNoArgs(stdlib.get_running_loop));
-  const Ref queue = loop ? Ref::steal(queue_of_loop(loop.get())) : Ref();
-  const Ref destination =
-      queue ? Ref::steal(PyObject_CallMethodNoArgs(loop.get(), names.create_future)) : Ref();
+  const Ref destination = loop ? new_future_of(loop.get()) : Ref();
   Ref iterator = destination ? Ref::steal(PyObject_GetIter(destination.get())) : Ref();
   if (!iterator) return false;
-  auto delivery = std::make_unique<Delivery>();
-  delivery->queue = Ref::borrow(queue.get());
-  delivery->destination = Ref::borrow(destination.get());
+  const int attached = Future::of(awaiter.future).attach_loop_future(loop.get(), destination.get());
   // When it fails to attach, the future is done: the caller looks again.
-  if (Future::of(awaiter.future).attach_delivery(delivery.get())) {
-    (void)delivery.release();
-    awaiter.delegate = iterator.release();
-  }
-  return true;
+  if (attached == 1) awaiter.delegate = iterator.release();
+  return attached >= 0;
 }
 
 PySendResult send(PyObject* self, PyObject* value, PyObject** result) {

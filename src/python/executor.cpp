@@ -3,7 +3,9 @@
 #include <atomic>
 
 #include "python/arguments.hpp"
+#include "python/asyncio_code.hpp"
 #include "python/context.hpp"
+#include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
 #include "python/stdlib.hpp"
@@ -76,18 +78,8 @@ PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positiona
   return self.release();
 }
 
-// submit, whatever tools have done to the standard class.
-PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names) {
-  if (positional == 0) {
-    PyErr_SetString(PyExc_TypeError,
-                    "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
-    return nullptr;
-  }
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
-  PyObject* object = make_task(*pool, arguments, positional - 1, keyword_names);
-  if (object == nullptr) return nullptr;
+// Queues a new task, whose reference is taken: a new one, or null with an error set.
+PyObject* push_task(Pool* pool, PyObject* object) {
   Future& future = Future::of(object);
   Py_INCREF(object);  // the queue's reference
   const Scheduler::Pushed pushed = pool->scheduler().push(future);
@@ -109,9 +101,40 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   return nullptr;
 }
 
+// submit, whatever tools have done to the standard class.
+PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names) {
+  if (positional == 0) {
+    PyErr_SetString(PyExc_TypeError,
+                    "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
+    return nullptr;
+  }
+  Pool* pool = pool_of(self);
+  if (pool == nullptr) return nullptr;
+  PyObject* object = make_task(*pool, arguments, positional - 1, keyword_names);
+  return object != nullptr ? push_task(pool, object) : nullptr;
+}
+
+// The same for asyncio's `run_in_executor`: the loop's own future, with the task behind it.
+PyObject* submit_for_loop(PyObject* self, PyObject* loop, PyObject* const* arguments,
+                          Py_ssize_t positional) {
+  Pool* pool = pool_of(self);
+  if (pool == nullptr) return nullptr;
+  Ref task = Ref::steal(make_task(*pool, arguments, positional - 1, nullptr));
+  Ref destination = task ? new_future_of(loop) : Ref();
+  if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
+  const Ref pushed = Ref::steal(push_task(pool, task.release()));
+  return pushed ? destination.release() : nullptr;
+}
+
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names) {
   if (!standard_submit_replaced()) {
+    if (positional != 0 && keyword_names == nullptr) {
+      if (const Ref loop = loop_of_caller()) {
+        return submit_for_loop(self, loop.get(), arguments, positional);
+      }
+    }
     return submit_native(self, arguments, positional, keyword_names);
   }
   const Ref method = Ref::steal(PyObject_GetAttrString(self, "_submit_by_standard"));

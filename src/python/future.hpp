@@ -108,6 +108,10 @@ class Future : public Task {
   // Pending to running, and in the same step hands out the call and its context: true.  Anything
   // else: false; logs what the standard library logs.
   [[nodiscard]] bool start(Call& call, Ref& context);
+  // Cancels it when the loop's future that it is bound to was cancelled.
+  void follow_loop() {
+    if (bound_to_loop_ && loop_gave_up()) (void)cancel(true);
+  }
   // The same for a worker that runs the future ahead of its turn: the queue's entry is void then.
   [[nodiscard]] bool start_out_of_turn(Call& call, Ref& context);
   // True when announcing would run no user code.
@@ -147,6 +151,14 @@ class Future : public Task {
   [[nodiscard]] bool add_done_callback(PyObject* callback);
   // Attaches an event loop's future, or returns false (no error) when this one is done.
   [[nodiscard]] bool attach_delivery(Delivery* delivery);
+  // The same, with the loop's queue looked up: 1 attached, 0 done, -1 error set.
+  [[nodiscard]] int attach_loop_future(PyObject* loop, PyObject* destination);
+  // For a new future that nobody sees but the future of a loop: it is cancelled when a worker takes
+  // it and finds that one cancelled.  False with an error set.
+  [[nodiscard]] bool bind_to_loop(PyObject* loop, PyObject* destination) {
+    bound_to_loop_ = true;
+    return attach_loop_future(loop, destination) == 1;
+  }
   // Attaches a group's link, or returns false when this future is done.
   [[nodiscard]] bool attach_group(GroupLink* link);
   void detach_group(GroupLink* link);
@@ -184,6 +196,7 @@ class Future : public Task {
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
   [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
   [[nodiscard]] Attachments& attachments_locked();
+  [[nodiscard]] bool loop_gave_up();
   // Shows the object to the garbage collector (invariant 5).  Requires the object lock.
   void track_locked() {
     if (PyObject_GC_IsTracked(object()) == 0) PyObject_GC_Track(object());
@@ -205,6 +218,7 @@ class Future : public Task {
   ParkingWord word_{static_cast<std::uint32_t>(State::kPending)};
   std::uint32_t pool_ = 0;  // 0: belongs to no pool
   bool started_out_of_turn_ = false;
+  bool bound_to_loop_ = false;
   CallSlots slots_{};
   PyObject* context_ = nullptr;
   Attachments* attachments_ = nullptr;

@@ -1,5 +1,8 @@
 // The Future's transitions: who may change its state, and what is stored with it.
 
+#include <memory>
+
+#include "python/asyncio_code.hpp"
 #include "python/future_transition.hpp"
 #include "python/group.hpp"
 #include "python/loop_bridge.hpp"
@@ -139,7 +142,23 @@ Attachments& Future::attachments_locked() {
   return *attachments_;
 }
 
+int Future::attach_loop_future(PyObject* loop, PyObject* destination) {
+  if (!stdlib.load_asyncio()) return -1;
+  const Ref queue = Ref::steal(queue_of_loop(loop));
+  if (!queue) return -1;
+  auto delivery = std::make_unique<Delivery>();
+  delivery->queue = Ref::borrow(queue.get());
+  delivery->destination = Ref::borrow(destination);
+  if (!attach_delivery(delivery.get())) return 0;
+  (void)delivery.release();
+  return 1;
+}
+
 bool Future::add_done_callback(PyObject* callback) {
+  if (const ChainedTo chained = chained_to(callback); chained.future) {
+    if (attach_loop_future(chained.loop.get(), chained.future.get()) == 1) return true;
+    PyErr_Clear();  // done, or a loop of an unusual kind: the callback knows what to do
+  }
   Delivered delivered;
   Ref list = Ref::steal(PyList_New(0));  // before the lock: it may run the garbage collector
   if (!list) return false;

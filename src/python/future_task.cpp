@@ -73,6 +73,20 @@ const ParkingWord* Future::announce(Ref outcome, bool failed) {
   return nullptr;
 }
 
+bool Future::loop_gave_up() {
+  Ref destination;
+  {
+    const ObjectLock lock(mutex_);
+    const Delivery* delivery = attachments_ == nullptr ? nullptr : attachments_->deliveries;
+    if (delivery != nullptr) destination = Ref::borrow(delivery->destination.get());
+  }
+  const Ref cancelled =
+      destination ? Ref::steal(PyObject_CallMethodNoArgs(destination.get(), names.cancelled))
+                  : Ref();
+  if (!cancelled) PyErr_Clear();
+  return cancelled.get() == Py_True;
+}
+
 void Future::fail(PyObject* exception) {
   {
     const ObjectLock lock(mutex_);

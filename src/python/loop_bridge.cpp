@@ -205,7 +205,39 @@ void deallocate(PyObject* self) {
 
 }  // namespace
 
+namespace {
+
+// The queue that was asked for last: mostly there is one loop.
+struct LastQueue {
+  [[no_unique_address]] ObjectMutex mutex;
+  PyObject* queue = nullptr;
+
+  Ref of(PyObject* loop) {
+    Ref kept;
+    {
+      const ObjectLock lock(mutex);
+      kept = Ref::borrow(queue);
+    }
+    const Ref its_loop = kept ? loop_of(queue_of(kept.get())) : Ref();
+    return its_loop.get() == loop ? std::move(kept) : Ref();
+  }
+  void set(PyObject* next) {
+    Py_INCREF(next);
+    PyObject* before = nullptr;
+    {
+      const ObjectLock lock(mutex);
+      before = std::exchange(queue, next);
+    }
+    Py_XDECREF(before);
+  }
+};
+
+LastQueue last_queue;
+
+}  // namespace
+
 PyObject* queue_of_loop(PyObject* loop) {
+  if (Ref last = last_queue.of(loop)) return last.release();
   if (queues == nullptr) {
     const Ref module = Ref::steal(PyImport_ImportModule("weakref"));
     Ref made = module ? Ref::steal(PyObject_CallMethod(module.get(), "WeakKeyDictionary", nullptr))
@@ -214,12 +246,16 @@ PyObject* queue_of_loop(PyObject* loop) {
     if (queues == nullptr) queues = made.release();
   }
   const Ref known = Ref::steal(PyObject_CallMethod(queues, "get", "(O)", loop));
-  if (!known || known.get() != Py_None) return Py_XNewRef(known.get());
+  if (!known) return nullptr;
+  if (known.get() != Py_None) {
+    last_queue.set(known.get());
+    return Py_NewRef(known.get());
+  }
   const Ref fresh = Ref::steal(queue_type->tp_alloc(queue_type, 0));
   if (!fresh) return nullptr;
   queue_of(fresh.get()).loop = PyWeakref_NewRef(loop, nullptr);
   if (queue_of(fresh.get()).loop == nullptr) return nullptr;
-  // Another thread cannot be quicker: only the loop's own thread asks for its queue.
+  // Another thread may have been quicker.
   return PyObject_CallMethod(queues, "setdefault", "OO", loop, fresh.get());
 }
 

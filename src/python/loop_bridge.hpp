@@ -17,6 +17,7 @@
 #pragma once
 
 #include "python/future.hpp"
+#include "python/stdlib.hpp"
 
 namespace treadle::python {
 
@@ -24,6 +25,11 @@ namespace treadle::python {
 
 // The queue of a loop, made when first needed; a new reference, or null with an error set.
 [[nodiscard]] PyObject* queue_of_loop(PyObject* loop);
+
+// `loop.create_future()`; none with an error set.
+[[nodiscard]] inline Ref new_future_of(PyObject* loop) {
+  return Ref::steal(PyObject_CallMethodNoArgs(loop, names.create_future));
+}
 
 // The exception that a task of asyncio sees in place of one of concurrent.futures, as
 // `asyncio.wrap_future` has it; others are given back.  Null with an error set.

@@ -38,7 +38,8 @@ extern Stdlib stdlib;
 struct Names {
   PyObject *add_result, *add_exception, *add_cancelled, *invoke_callbacks, *submit, *run, *future,
       *result, *set_result, *set_exception, *cancel, *cancelled, *done, *create_future,
-      *call_soon_threadsafe, *call_soon, *is_closed, *get_loop, *start_worker, *qualname;
+      *call_soon_threadsafe, *call_soon, *is_closed, *self, *run_in_executor, *call_set_state,
+      *get_loop, *start_worker, *qualname;
 
   [[nodiscard]] bool load();
 };

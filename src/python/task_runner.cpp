@@ -19,6 +19,7 @@ bool TaskRunner::run(Task& task) {
   if (future_ != nullptr) {
     Call call;
     Ref context;
+    future_->follow_loop();
     ran_ = future_->start(call, context);
     if (ran_) {
       make_call(call, std::move(context));

@@ -1,0 +1,122 @@
+#include "python/asyncio_code.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "python/stdlib.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+// An attribute path of a module that is loaded already; none, and no error, when anything is
+// missing.
+Ref look_up(const char* module, std::initializer_list<const char*> path) {
+  const Ref name = Ref::steal(PyUnicode_FromString(module));
+  Ref at = name ? Ref::steal(PyImport_GetModule(name.get())) : Ref();
+  for (const char* attribute : path) {
+    if (at) at = Ref::steal(PyObject_GetAttrString(at.get(), attribute));
+  }
+  if (!at) PyErr_Clear();
+  return at;
+}
+
+PyObject* name_of(PyObject* code) { return reinterpret_cast<PyCodeObject*>(code)->co_name; }
+
+// A code object of the standard library, kept for ever once it is found.
+struct Known {
+  std::atomic<PyObject*> code{nullptr};
+
+  // Whether `candidate`, a code object called `name`, is the one; `find` gives that one.
+  template <class Find>
+  bool is(PyObject* candidate, PyObject* name, Find find) {
+    PyObject* known = code.load(std::memory_order_acquire);  // pairs with the exchange below
+    if (known == nullptr) {
+      if (name_of(candidate) != name) return false;  // both are interned
+      Ref found = find();
+      if (!found) return false;
+      if (code.compare_exchange_strong(known, found.get(), std::memory_order_acq_rel)) {
+        known = found.release();
+      }
+    }
+    return candidate == known;
+  }
+};
+
+Known run_in_executor;
+Known call_set_state;
+
+Ref find_run_in_executor() {
+  return look_up("asyncio.base_events", {"BaseEventLoop", "run_in_executor", "__code__"});
+}
+
+// The code of the closure, which is a constant of the function that makes it.
+Ref find_call_set_state() {
+  const Ref constants = look_up("asyncio.futures", {"_chain_future", "__code__", "co_consts"});
+  const Py_ssize_t count =
+      constants && PyTuple_Check(constants.get()) ? PyTuple_GET_SIZE(constants.get()) : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* constant = PyTuple_GET_ITEM(constants.get(), i);
+    if (PyCode_Check(constant) && name_of(constant) == names.call_set_state) {
+      return Ref::borrow(constant);
+    }
+  }
+  return {};
+}
+
+// The local variable `self` of a running function; none, and no error, when it has none.
+Ref self_of(PyFrameObject* frame) {
+#if PY_VERSION_HEX >= 0x030C0000
+  Ref self = Ref::steal(PyFrame_GetVar(frame, names.self));
+#elif PY_VERSION_HEX >= 0x030B0000
+  const Ref locals = Ref::steal(PyFrame_GetLocals(frame));
+  Ref self = locals ? Ref::steal(PyObject_GetItem(locals.get(), names.self)) : Ref();
+#else
+  const Ref locals =
+      Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_locals"));
+  Ref self = locals ? Ref::steal(PyObject_GetItem(locals.get(), names.self)) : Ref();
+#endif
+  if (!self) PyErr_Clear();
+  return self;
+}
+
+// The object in the closure's cell called `name`; none when there is no such cell, or it is empty.
+Ref in_cell(PyObject* free_names, PyObject* closure, const char* name) {
+  const Py_ssize_t count = std::min(PyTuple_GET_SIZE(free_names), PyTuple_GET_SIZE(closure));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(free_names, i), name) == 0) {
+      return Ref::steal(PyCell_Get(PyTuple_GET_ITEM(closure, i)));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Ref loop_of_caller() {
+  PyFrameObject* frame = PyEval_GetFrame();  // borrowed
+  if (frame == nullptr) return {};
+  const Ref code = Ref::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
+  if (!run_in_executor.is(code.get(), names.run_in_executor, find_run_in_executor)) return {};
+  return self_of(frame);
+}
+
+ChainedTo chained_to(PyObject* callback) {
+  if (!PyFunction_Check(callback)) return {};
+  if (!call_set_state.is(PyFunction_GetCode(callback), names.call_set_state, find_call_set_state)) {
+    return {};
+  }
+  PyObject* closure = PyFunction_GetClosure(callback);
+  const Ref free_names =
+      Ref::steal(PyObject_GetAttrString(PyFunction_GetCode(callback), "co_freevars"));
+  if (!free_names || closure == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+  ChainedTo to{.loop = in_cell(free_names.get(), closure, "dest_loop"),
+               .future = in_cell(free_names.get(), closure, "destination")};
+  if (!to.loop || to.loop.get() == Py_None || !to.future) return {};
+  return to;
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,31 @@
+// asyncio's own code, recognised, so that unchanged programmes take the short way.
+//
+// `loop.run_in_executor` and `asyncio.wrap_future` chain a concurrent future to one of the loop's
+// by closures: several Python calls and a write to a socket for each completion.  Two places are
+// known:
+//  1. `BaseEventLoop.run_in_executor` calls `submit`, and hands what it gets to `wrap_future`,
+//  which
+//     gives back unchanged what is a future of asyncio's already.  So `submit` may return the
+//     loop's own future when exactly that function calls it.
+//  2. `_chain_future` adds a closure as callback whose cells hold the loop and the loop's future.
+// Both are recognised by their code objects, looked up in the modules that are loaded; nothing is
+// imported.  What is not recognised (another version's code, another library's) takes the ordinary
+// way, which is always right.
+//
+// Thread safety: any attached thread.
+#pragma once
+
+#include "python/python_api.hpp"
+
+namespace treadle::python {
+
+// The loop whose `run_in_executor` is the calling Python function; none when it is another one.
+[[nodiscard]] Ref loop_of_caller();
+
+// What a closure of `_chain_future` leads to; empty when `callback` is another one.
+struct ChainedTo {
+  Ref loop, future;
+};
+[[nodiscard]] ChainedTo chained_to(PyObject* callback);
+
+}  // namespace treadle::python
