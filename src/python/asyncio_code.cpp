@@ -23,28 +23,35 @@ Ref look_up(const char* module, std::initializer_list<const char*> path) {
 
 PyObject* name_of(PyObject* code) { return reinterpret_cast<PyCodeObject*>(code)->co_name; }
 
-// A code object of the standard library, kept for ever once it is found.
-struct Known {
-  std::atomic<PyObject*> code{nullptr};
+// A code object of the standard library, kept for ever once `find` has found it.
+class Known {
+ public:
+  using Find = Ref (*)();
+  explicit Known(Find find) : find_(find) {}
 
-  // Whether `candidate`, a code object called `name`, is the one; `find` gives that one.
-  template <class Find>
-  bool is(PyObject* candidate, PyObject* name, Find find) {
-    PyObject* known = code.load(std::memory_order_acquire);  // pairs with the exchange below
-    if (known == nullptr) {
-      if (name_of(candidate) != name) return false;  // both are interned
-      Ref found = find();
-      if (!found) return false;
-      if (code.compare_exchange_strong(known, found.get(), std::memory_order_acq_rel)) {
-        known = found.release();
-      }
+  // The code object, borrowed; null as long as there is none.
+  PyObject* get() {
+    PyObject* known = code_.load(std::memory_order_acquire);  // pairs with the exchange below
+    if (known != nullptr) return known;
+    Ref found = find_();
+    if (!found) return nullptr;
+    if (code_.compare_exchange_strong(known, found.get(), std::memory_order_acq_rel)) {
+      known = found.release();
     }
+    return known;
+  }
+
+  // Whether `candidate` is it; looks for it only once a code object of its `name` has come by.
+  bool is(PyObject* candidate, PyObject* name) {
+    PyObject* known = code_.load(std::memory_order_acquire);            // as above
+    if (known == nullptr && name_of(candidate) == name) known = get();  // both are interned
     return candidate == known;
   }
-};
 
-Known run_in_executor;
-Known call_set_state;
+ private:
+  Find find_;
+  std::atomic<PyObject*> code_{nullptr};
+};
 
 Ref find_run_in_executor() {
   return look_up("asyncio.base_events", {"BaseEventLoop", "run_in_executor", "__code__"});
@@ -63,6 +70,9 @@ Ref find_call_set_state() {
   }
   return {};
 }
+
+Known run_in_executor(find_run_in_executor);
+Known call_set_state(find_call_set_state);
 
 // The local variable `self` of a running function; none, and no error, when it has none.
 Ref self_of(PyFrameObject* frame) {
@@ -97,15 +107,25 @@ Ref loop_of_caller() {
   PyFrameObject* frame = PyEval_GetFrame();  // borrowed
   if (frame == nullptr) return {};
   const Ref code = Ref::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
-  if (!run_in_executor.is(code.get(), names.run_in_executor, find_run_in_executor)) return {};
+  if (!run_in_executor.is(code.get(), names.run_in_executor)) return {};
   return self_of(frame);
+}
+
+bool chaining_completes_at_once() {
+  static std::atomic<int> known{-1};  // relaxed: everybody comes to the same answer
+  if (const int answer = known.load(std::memory_order_relaxed); answer >= 0) return answer != 0;
+  PyObject* code = call_set_state.get();
+  if (code == nullptr) return false;
+  const Ref used = Ref::steal(PyObject_GetAttrString(code, "co_names"));
+  const int asks = used ? PySequence_Contains(used.get(), names.get_running_loop) : -1;
+  if (asks < 0) PyErr_Clear();
+  known.store(asks > 0 ? 1 : 0, std::memory_order_relaxed);
+  return asks > 0;
 }
 
 ChainedTo chained_to(PyObject* callback) {
   if (!PyFunction_Check(callback)) return {};
-  if (!call_set_state.is(PyFunction_GetCode(callback), names.call_set_state, find_call_set_state)) {
-    return {};
-  }
+  if (!call_set_state.is(PyFunction_GetCode(callback), names.call_set_state)) return {};
   PyObject* closure = PyFunction_GetClosure(callback);
   const Ref free_names =
       Ref::steal(PyObject_GetAttrString(PyFunction_GetCode(callback), "co_freevars"));

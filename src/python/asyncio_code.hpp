@@ -22,6 +22,10 @@ namespace treadle::python {
 // The loop whose `run_in_executor` is the calling Python function; none when it is another one.
 [[nodiscard]] Ref loop_of_caller();
 
+// Whether this version's closure ends the loop's future at once when it is called in the loop's own
+// thread, as newer ones do.
+[[nodiscard]] bool chaining_completes_at_once();
+
 // What a closure of `_chain_future` leads to; empty when `callback` is another one.
 struct ChainedTo {
   Ref loop, future;

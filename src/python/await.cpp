@@ -1,8 +1,9 @@
-// The iterator behind `await future`, on asyncio and on loops with its interface.
+// The iterator behind `await future`, on asyncio, loops with its interface, and trio.
 //
 // A future that is done answers at once, without a turn of the loop.  Otherwise the first step
 // makes a future of the running loop, attaches it as a Delivery, and from then on delegates to
-// that future's own iterator: the loop sees nothing but its own kind.
+// that future's own iterator: the loop sees nothing but its own kind.  On trio it delegates to a
+// coroutine (python/treadle/_trio.py).  No library is imported that does not run already.
 //
 // Thread safety: belongs to one coroutine.
 // Invariant: an asyncio.CancelledError that is thrown in cancels the treadle future, which does
@@ -29,29 +30,53 @@ PyTypeObject* awaiter_type = nullptr;
 
 Awaiter& awaiter_of(PyObject* self) { return *reinterpret_cast<Awaiter*>(self); }
 
-// The outcome of a future that is done; a new reference, or null with its exception set.
+// The part of the package that knows trio, if the caller is one of its tasks; none otherwise, or
+// (error set) when that part cannot be had.
+Ref trio_bridge() {
+  const Ref trio = Ref::steal(PyImport_GetModule(names.trio));
+  if (!trio) return {};  // nobody has imported it: it cannot run
+  Ref bridge = Ref::steal(PyImport_ImportModule("treadle._trio"));
+  const Ref running =
+      bridge ? Ref::steal(PyObject_CallMethod(bridge.get(), "is_running", nullptr)) : Ref();
+  return running && running.get() == Py_True ? std::move(bridge) : Ref();
+}
+
+// The outcome of a future that is done; a new reference, or null with its exception set, which is
+// asyncio's where asyncio has one of its own, unless trio runs.
 PyObject* outcome(PyObject* self) {
   Future& future = Future::of(self);
   if (!future.wait_for_writers()) return nullptr;
-  if (is_cancelled(future.state())) {
-    if (stdlib.load_asyncio()) PyErr_SetNone(stdlib.asyncio_cancelled_error);
-    return nullptr;
+  const bool cancelled = is_cancelled(future.state());
+  const Ref exception = cancelled ? Ref() : Ref::steal(future.exception_or_null());
+  if (!cancelled && !exception) return future.result_or_none();
+  if (const Ref trio = trio_bridge()) {
+    if (cancelled) PyErr_SetNone(stdlib.cancelled_error);
+    if (exception) raise_object(exception.get());
+  } else if (PyErr_Occurred() == nullptr && stdlib.load_asyncio()) {
+    if (cancelled) PyErr_SetNone(stdlib.asyncio_cancelled_error);
+    const Ref raised = exception ? as_asyncio_exception(exception.get()) : Ref();
+    if (raised) raise_object(raised.get());
   }
-  const Ref exception = Ref::steal(future.exception_or_null());
-  if (!exception) return future.result_or_none();
-  if (!stdlib.load_asyncio()) return nullptr;
-  if (const Ref raised = as_asyncio_exception(exception.get())) raise_object(raised.get());
   return nullptr;
+}
+
+// Delegates to a coroutine of trio's.  False with an error set.
+bool delegate_to_trio(Awaiter& awaiter, PyObject* bridge) {
+  const Ref coroutine = Ref::steal(PyObject_CallMethod(bridge, "wait", "O", awaiter.future));
+  if (coroutine) awaiter.delegate = PyObject_CallMethod(coroutine.get(), "__await__", nullptr);
+  return awaiter.delegate != nullptr;
 }
 
 // Attaches a future of the running loop.  False with an error set.
 bool delegate_to_loop(Awaiter& awaiter) {
-  if (!stdlib.load_asyncio()) return false;
+  if (const Ref trio = trio_bridge()) return delegate_to_trio(awaiter, trio.get());
+  if (PyErr_Occurred() != nullptr || !stdlib.load_asyncio()) return false;
   const Ref loop = Ref::steal(PyObject_CallNoArgs(stdlib.get_running_loop));
   const Ref destination = loop ? new_future_of(loop.get()) : Ref();
   Ref iterator = destination ? Ref::steal(PyObject_GetIter(destination.get())) : Ref();
   if (!iterator) return false;
-  const int attached = Future::of(awaiter.future).attach_loop_future(loop.get(), destination.get());
+  const int attached =
+      Future::of(awaiter.future).attach_loop_future(loop.get(), destination.get(), false);
   // When it fails to attach, the future is done: the caller looks again.
   if (attached == 1) awaiter.delegate = iterator.release();
   return attached >= 0;
@@ -89,17 +114,21 @@ PyObject* step(PyObject* self, PyObject* value) {
 
 PyObject* next(PyObject* self) { return step(self, Py_None); }
 
+// Whether the exception that is thrown in is asyncio's way to cancel.
+bool is_asyncio_cancellation(PyObject* thrown) {
+  const Ref asyncio = Ref::steal(PyImport_GetModule(names.asyncio));
+  if (!asyncio || !stdlib.load_asyncio()) {
+    PyErr_Clear();
+    return false;
+  }
+  return PyErr_GivenExceptionMatches(thrown, stdlib.asyncio_cancelled_error) != 0;
+}
+
 PyObject* throw_in(PyObject* self, PyObject* args) {
   Awaiter& awaiter = awaiter_of(self);
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   if (PyArg_UnpackTuple(args, "throw", 1, 3, &type, &value, &traceback) == 0) return nullptr;
-  if (!stdlib.load_asyncio()) return nullptr;
-  PyObject* kind =
-      PyExceptionInstance_Check(type) ? reinterpret_cast<PyObject*>(Py_TYPE(type)) : type;
-  if (PyErr_GivenExceptionMatches(kind, stdlib.asyncio_cancelled_error) != 0 &&
-      Future::of(awaiter.future).cancel() < 0) {
-    return nullptr;
-  }
+  if (is_asyncio_cancellation(type) && Future::of(awaiter.future).cancel() < 0) return nullptr;
   if (awaiter.delegate != nullptr) {
     const Ref method = Ref::steal(PyObject_GetAttrString(awaiter.delegate, "throw"));
     return method ? PyObject_Call(method.get(), args, nullptr) : nullptr;

@@ -29,6 +29,7 @@
 
 #include "core/parking_spot.hpp"
 #include "core/task.hpp"
+#include "python/asyncio_code.hpp"
 #include "python/call.hpp"
 #include "python/future_condition.hpp"
 #include "python/gil.hpp"
@@ -53,9 +54,10 @@ enum class State : std::uint32_t {
 
 // An event loop's future that waits for this one (loop_bridge.hpp).
 struct Delivery {
-  Ref queue;        // the loop's
-  Ref destination;  // the loop's future
-  Ref source;       // this future, once it is done and on its way
+  Ref queue;             // the loop's
+  Ref destination;       // the loop's future
+  Ref source;            // this future, once it is done and on its way
+  bool at_once = false;  // in the loop's own thread, not in a later turn of the loop
   Delivery* next = nullptr;
 };
 
@@ -152,12 +154,12 @@ class Future : public Task {
   // Attaches an event loop's future, or returns false (no error) when this one is done.
   [[nodiscard]] bool attach_delivery(Delivery* delivery);
   // The same, with the loop's queue looked up: 1 attached, 0 done, -1 error set.
-  [[nodiscard]] int attach_loop_future(PyObject* loop, PyObject* destination);
+  [[nodiscard]] int attach_loop_future(PyObject* loop, PyObject* destination, bool at_once);
   // For a new future that nobody sees but the future of a loop: it is cancelled when a worker takes
   // it and finds that one cancelled.  False with an error set.
   [[nodiscard]] bool bind_to_loop(PyObject* loop, PyObject* destination) {
     bound_to_loop_ = true;
-    return attach_loop_future(loop, destination) == 1;
+    return attach_loop_future(loop, destination, chaining_completes_at_once()) == 1;
   }
   // Attaches a group's link, or returns false when this future is done.
   [[nodiscard]] bool attach_group(GroupLink* link);

@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "python/asyncio_code.hpp"
 #include "python/future_transition.hpp"
 #include "python/group.hpp"
 #include "python/loop_bridge.hpp"
+#include "python/loop_queue.hpp"
 #include "python/stdlib.hpp"
 
 namespace treadle::python {
@@ -142,13 +142,14 @@ Attachments& Future::attachments_locked() {
   return *attachments_;
 }
 
-int Future::attach_loop_future(PyObject* loop, PyObject* destination) {
+int Future::attach_loop_future(PyObject* loop, PyObject* destination, bool at_once) {
   if (!stdlib.load_asyncio()) return -1;
-  const Ref queue = Ref::steal(queue_of_loop(loop));
+  Ref queue = LoopQueue::of_loop(loop);
   if (!queue) return -1;
   auto delivery = std::make_unique<Delivery>();
-  delivery->queue = Ref::borrow(queue.get());
+  delivery->queue = std::move(queue);
   delivery->destination = Ref::borrow(destination);
+  delivery->at_once = at_once;
   if (!attach_delivery(delivery.get())) return 0;
   (void)delivery.release();
   return 1;
@@ -156,7 +157,8 @@ int Future::attach_loop_future(PyObject* loop, PyObject* destination) {
 
 bool Future::add_done_callback(PyObject* callback) {
   if (const ChainedTo chained = chained_to(callback); chained.future) {
-    if (attach_loop_future(chained.loop.get(), chained.future.get()) == 1) return true;
+    const bool at_once = chaining_completes_at_once();
+    if (attach_loop_future(chained.loop.get(), chained.future.get(), at_once) == 1) return true;
     PyErr_Clear();  // done, or a loop of an unusual kind: the callback knows what to do
   }
   Delivered delivered;

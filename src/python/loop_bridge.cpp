@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "python/loop_queue.hpp"
+#include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 
 namespace treadle::python {
@@ -10,50 +12,6 @@ namespace {
 
 // What one turn of the loop may complete: about half a millisecond's worth.
 constexpr int kBatch = 256;
-
-struct LoopQueue {
-  PyObject_HEAD PyObject* loop;  // a weak reference
-  Delivery* head;                // oldest first
-  Delivery* tail;
-  bool draining;  // a drain is scheduled or running
-#ifdef Py_GIL_DISABLED
-  ObjectMutex mutex;
-#else
-  [[no_unique_address]] ObjectMutex mutex;
-#endif
-};
-
-PyTypeObject* queue_type = nullptr;
-PyObject* queues = nullptr;  // a WeakKeyDictionary: loop -> its queue
-
-LoopQueue& queue_of(PyObject* self) { return *reinterpret_cast<LoopQueue*>(self); }
-
-Ref loop_of(const LoopQueue& queue) {
-#if PY_VERSION_HEX >= 0x030D0000
-  PyObject* loop = nullptr;
-  (void)PyWeakref_GetRef(queue.loop, &loop);
-  return Ref::steal(loop);
-#else
-  PyObject* loop = PyWeakref_GetObject(queue.loop);
-  return loop == Py_None ? Ref() : Ref::borrow(loop);
-#endif
-}
-
-Delivery* pop(LoopQueue& queue) {
-  const ObjectLock lock(queue.mutex);
-  Delivery* delivery = queue.head;
-  if (delivery == nullptr) {
-    queue.draining = false;  // invariant 1: under the lock with the last look
-    return nullptr;
-  }
-  queue.head = delivery->next;
-  if (queue.head == nullptr) queue.tail = nullptr;
-  return delivery;
-}
-
-void drop_all(LoopQueue& queue) {
-  while (Delivery* delivery = pop(queue)) delete delivery;
-}
 
 // A callback that the loop holds until it has drained the queue, or is closed.  A queue itself
 // would not notice the latter: this one's end does.
@@ -75,7 +33,7 @@ bool is_open(PyObject* loop) {
 bool schedule(PyObject* queue, PyObject* method) {
   Ref interruption;
   for (;;) {
-    const Ref loop = loop_of(queue_of(queue));
+    const Ref loop = LoopQueue::of(queue).loop();
     const Ref drain = loop ? Ref::steal(drain_type->tp_alloc(drain_type, 0)) : Ref();
     if (drain) reinterpret_cast<LoopDrain*>(drain.get())->queue = Py_NewRef(queue);
     const Ref scheduled =
@@ -87,7 +45,7 @@ bool schedule(PyObject* queue, PyObject* method) {
     // Scheduled or not, once more does no harm: a drain may find nothing to do.
     if (interrupted && is_open(loop.get())) continue;
     PyErr_Clear();  // RuntimeError: Event loop is closed
-    drop_all(queue_of(queue));
+    LoopQueue::of(queue).drop_all();
     break;
   }
   if (!interruption) return true;
@@ -132,13 +90,10 @@ Ref complete(PyObject* destination, PyObject* future) {
              : Ref();
 }
 
-// Completes the next of the loop's futures: false when there is none, or (error set) when a signal
-// handler has raised.
-bool complete_next(LoopQueue& queue) {
-  const std::unique_ptr<Delivery> delivery(pop(queue));
-  if (!delivery) return false;
-  PyObject* destination = delivery->destination.get();
-  if (complete(destination, delivery->source.get())) return true;
+// The same, with its errors taken care of.  False, error set, when a signal handler has raised.
+bool fulfil(const Delivery& delivery) {
+  PyObject* destination = delivery.destination.get();
+  if (complete(destination, delivery.source.get())) return true;
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
   // The loop's future refuses the outcome (StopIteration): its awaiter gets the refusal.
   const Ref refusal = take_raised();
@@ -150,12 +105,27 @@ bool complete_next(LoopQueue& queue) {
   return true;
 }
 
+// Completes the next of the loop's futures: false when there is none, or (error set) when a signal
+// handler has raised.
+bool complete_next(LoopQueue& queue) {
+  const std::unique_ptr<Delivery> delivery(queue.pop());
+  return delivery && fulfil(*delivery);
+}
+
+// Whether this thread is inside the loop.
+bool runs_here(LoopQueue& queue) {
+  if (PythonWorker::current() != nullptr) return false;  // never, and this is quicker
+  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
+  if (!running) PyErr_Clear();
+  return running && running.get() == queue.loop().get();
+}
+
 // The callback in the loop's thread.
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
   const Ref queue = Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr));
   if (!queue) Py_RETURN_NONE;  // called by somebody else before
   int left = kBatch;
-  while (left != 0 && complete_next(queue_of(queue.get()))) --left;
+  while (left != 0 && complete_next(LoopQueue::of(queue.get()))) --left;
   if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
   // The rest, after the loop's other callbacks.
   const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
@@ -181,83 +151,14 @@ void deallocate_drain(PyObject* self) {
           Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr))) {
     const SavedError saved;
     // The loop has let go of it: it was closed, unless `schedule` was interrupted and tries again.
-    const Ref loop = loop_of(queue_of(queue.get()));
-    if (!loop || !is_open(loop.get())) drop_all(queue_of(queue.get()));
+    const Ref loop = LoopQueue::of(queue.get()).loop();
+    if (!loop || !is_open(loop.get())) LoopQueue::of(queue.get()).drop_all();
   }
   type->tp_free(self);
   Py_DECREF(type);
 }
 
-int traverse(PyObject* self, visitproc visit, void* arg) {
-  Py_VISIT(Py_TYPE(self));
-  Py_VISIT(queue_of(self).loop);
-  return 0;
-}
-
-void deallocate(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
-  drop_all(queue_of(self));
-  Py_CLEAR(queue_of(self).loop);
-  type->tp_free(self);
-  Py_DECREF(type);
-}
-
 }  // namespace
-
-namespace {
-
-// The queue that was asked for last: mostly there is one loop.
-struct LastQueue {
-  [[no_unique_address]] ObjectMutex mutex;
-  PyObject* queue = nullptr;
-
-  Ref of(PyObject* loop) {
-    Ref kept;
-    {
-      const ObjectLock lock(mutex);
-      kept = Ref::borrow(queue);
-    }
-    const Ref its_loop = kept ? loop_of(queue_of(kept.get())) : Ref();
-    return its_loop.get() == loop ? std::move(kept) : Ref();
-  }
-  void set(PyObject* next) {
-    Py_INCREF(next);
-    PyObject* before = nullptr;
-    {
-      const ObjectLock lock(mutex);
-      before = std::exchange(queue, next);
-    }
-    Py_XDECREF(before);
-  }
-};
-
-LastQueue last_queue;
-
-}  // namespace
-
-PyObject* queue_of_loop(PyObject* loop) {
-  if (Ref last = last_queue.of(loop)) return last.release();
-  if (queues == nullptr) {
-    const Ref module = Ref::steal(PyImport_ImportModule("weakref"));
-    Ref made = module ? Ref::steal(PyObject_CallMethod(module.get(), "WeakKeyDictionary", nullptr))
-                      : Ref();
-    if (!made) return nullptr;
-    if (queues == nullptr) queues = made.release();
-  }
-  const Ref known = Ref::steal(PyObject_CallMethod(queues, "get", "(O)", loop));
-  if (!known) return nullptr;
-  if (known.get() != Py_None) {
-    last_queue.set(known.get());
-    return Py_NewRef(known.get());
-  }
-  const Ref fresh = Ref::steal(queue_type->tp_alloc(queue_type, 0));
-  if (!fresh) return nullptr;
-  queue_of(fresh.get()).loop = PyWeakref_NewRef(loop, nullptr);
-  if (queue_of(fresh.get()).loop == nullptr) return nullptr;
-  // Another thread may have been quicker.
-  return PyObject_CallMethod(queues, "setdefault", "OO", loop, fresh.get());
-}
 
 bool deliver_to_loops(Delivery* deliveries, PyObject* future) {
   bool uninterrupted = true;
@@ -266,31 +167,18 @@ bool deliver_to_loops(Delivery* deliveries, PyObject* future) {
     deliveries = std::exchange(delivery->next, nullptr);
     const Ref self = Ref::borrow(delivery->queue.get());  // the delivery may be gone when we wake
     delivery->source = Ref::borrow(future);
-    LoopQueue& queue = queue_of(self.get());
-    bool idle = false;
-    {
-      const ObjectLock lock(queue.mutex);
-      (queue.tail != nullptr ? queue.tail->next : queue.head) = delivery;
-      queue.tail = delivery;
-      idle = !std::exchange(queue.draining, true);
-    }
-    if (!idle) continue;
     const Ref earlier = PyErr_Occurred() != nullptr ? take_raised() : Ref();
-    uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+    if (delivery->at_once && runs_here(LoopQueue::of(self.get()))) {
+      uninterrupted = fulfil(*std::unique_ptr<Delivery>(delivery)) && uninterrupted;
+    } else if (LoopQueue::of(self.get()).put(delivery)) {
+      uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+    }
     if (earlier) raise_object(earlier.get());
   }
   return uninterrupted;
 }
 
 bool make_loop_bridge(PyObject* module) {
-  static PyType_Slot slots[] = {
-      {Py_tp_doc, const_cast<char*>("Completions on their way into one event loop.")},
-      {Py_tp_traverse, function_slot(&traverse)},
-      {Py_tp_dealloc, function_slot(&deallocate)},
-      {0, nullptr}};
-  static PyType_Spec spec{
-      "treadle._core.LoopQueue", sizeof(LoopQueue), 0,
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   static PyType_Slot drain_slots[] = {
       {Py_tp_doc,
        const_cast<char*>("A callback of an event loop that completes a batch of its futures.")},
@@ -301,11 +189,9 @@ bool make_loop_bridge(PyObject* module) {
   static PyType_Spec drain_spec{
       "treadle._core.LoopDrain", sizeof(LoopDrain), 0,
       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, drain_slots};
-  queue_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   drain_type =
       reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &drain_spec, nullptr));
-  return queue_type != nullptr && drain_type != nullptr &&
-         PyModule_AddObjectRef(module, "LoopQueue", reinterpret_cast<PyObject*>(queue_type)) == 0 &&
+  return drain_type != nullptr &&
          PyModule_AddObjectRef(module, "LoopDrain", reinterpret_cast<PyObject*>(drain_type)) == 0;
 }
 

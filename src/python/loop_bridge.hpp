@@ -1,18 +1,15 @@
 // Completions on their way into event loops, in batches.
 //
-// A future that an event loop waits for carries a Delivery: the loop's queue and the loop's own
-// future.  On completion the delivery joins the queue; the first of a batch costs one
-// `call_soon_threadsafe`, the others a queue operation.  In the loop's thread a drain completes
+// A future that an event loop waits for carries a Delivery: the loop's queue (loop_queue.hpp) and
+// the loop's own future.  On completion the delivery joins the queue; the first of a batch costs
+// one `call_soon_threadsafe`, the others a queue operation.  In the loop's thread a drain completes
 // the loop's futures, a bounded number a turn, so that a busy pool cannot starve the loop.
 //
 // Thread safety: any attached thread.
-// Invariants (per queue):
-//  1. A queue that is not empty has a drain under way: whoever puts into an idle queue schedules
-//     it.  The drain declares itself over before it looks for the last time.
-//  2. A loop that is closed gets nothing, and what was meant for it is dropped, as the standard
+// Invariants:
+//  1. A loop that is closed gets nothing, and what was meant for it is dropped, as the standard
 //     library does; also when a drain was under way.  No reference to the loop's futures stays.
-//  3. A queue knows its loop weakly: neither keeps the other alive.
-//  4. What a signal handler raises inside the bridge is raised where the handler ran, and costs no
+//  2. What a signal handler raises inside the bridge is raised where the handler ran, and costs no
 //     completion.
 #pragma once
 
@@ -22,9 +19,6 @@
 namespace treadle::python {
 
 [[nodiscard]] bool make_loop_bridge(PyObject* module);
-
-// The queue of a loop, made when first needed; a new reference, or null with an error set.
-[[nodiscard]] PyObject* queue_of_loop(PyObject* loop);
 
 // `loop.create_future()`; none with an error set.
 [[nodiscard]] inline Ref new_future_of(PyObject* loop) {

@@ -34,12 +34,15 @@ bool Stdlib::load() {
 }
 
 bool Stdlib::load_asyncio() {
-  if (get_running_loop != nullptr) return true;
+  if (asyncio_loaded_.load(std::memory_order_acquire)) return true;  // pairs with the store below
   const Ref asyncio = Ref::steal(PyImport_ImportModule("asyncio"));
-  return asyncio && get(asyncio.get(), "CancelledError", asyncio_cancelled_error) &&
-         get(asyncio.get(), "TimeoutError", asyncio_timeout_error) &&
-         get(asyncio.get(), "InvalidStateError", asyncio_invalid_state_error) &&
-         get(asyncio.get(), "get_running_loop", get_running_loop);
+  const bool loaded = asyncio && get(asyncio.get(), "CancelledError", asyncio_cancelled_error) &&
+                      get(asyncio.get(), "TimeoutError", asyncio_timeout_error) &&
+                      get(asyncio.get(), "InvalidStateError", asyncio_invalid_state_error) &&
+                      get(asyncio.get(), "get_running_loop", get_running_loop) &&
+                      get(asyncio.get(), "_get_running_loop", running_loop_or_none);
+  if (loaded) asyncio_loaded_.store(true, std::memory_order_release);
+  return loaded;
 }
 
 bool Names::load() {
@@ -64,6 +67,9 @@ bool Names::load() {
       {&self, "self"},
       {&run_in_executor, "run_in_executor"},
       {&call_set_state, "_call_set_state"},
+      {&get_running_loop, "_get_running_loop"},
+      {&asyncio, "asyncio"},
+      {&trio, "trio"},
       {&get_loop, "get_loop"},
       {&start_worker, "_start_worker"},
       {&qualname, "__qualname__"},

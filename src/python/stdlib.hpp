@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 
 #include "python/python_api.hpp"
 
@@ -27,9 +28,13 @@ struct Stdlib {
   PyObject* asyncio_timeout_error = nullptr;
   PyObject* asyncio_invalid_state_error = nullptr;
   PyObject* get_running_loop = nullptr;
+  PyObject* running_loop_or_none = nullptr;
 
   [[nodiscard]] bool load();
   [[nodiscard]] bool load_asyncio();
+
+ private:
+  std::atomic<bool> asyncio_loaded_{false};
 };
 
 extern Stdlib stdlib;
@@ -39,7 +44,7 @@ struct Names {
   PyObject *add_result, *add_exception, *add_cancelled, *invoke_callbacks, *submit, *run, *future,
       *result, *set_result, *set_exception, *cancel, *cancelled, *done, *create_future,
       *call_soon_threadsafe, *call_soon, *is_closed, *self, *run_in_executor, *call_set_state,
-      *get_loop, *start_worker, *qualname;
+      *get_running_loop, *asyncio, *trio, *get_loop, *start_worker, *qualname;
 
   [[nodiscard]] bool load();
 };

@@ -1,0 +1,65 @@
+"""`await future` on trio; imported when trio runs.
+
+Thread safety: `wait` belongs to one task of trio; the future may end in any thread.
+
+Invariant: the task is rescheduled once, by trio's own thread, whatever comes first: the future's
+end or the cancellation of the task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import trio
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from treadle._core import Future
+
+    T = TypeVar("T")
+
+
+def is_running() -> bool:
+    """Whether the caller is a task of trio's, and not asyncio code that runs on top of trio."""
+    if not trio.lowlevel.in_trio_task():
+        return False
+    sniffio: Any = sys.modules.get("sniffio")
+    return sniffio is None or sniffio.current_async_library() == "trio"
+
+
+async def wait(future: Future[T]) -> T:
+    """The future's result, or its exception; a cancelled wait cancels the future, too."""
+    waiter = Waiter(future)
+    future.add_done_callback(waiter.report)
+    await trio.lowlevel.wait_task_rescheduled(waiter.abort)
+    return future.result()
+
+
+class Waiter:
+    """A task that sleeps until a future has ended."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+        self._task = trio.lowlevel.current_task()
+        self._token = trio.lowlevel.current_trio_token()
+        self._waits = True
+
+    def report(self, _: Future[Any]) -> None:
+        """The future has ended, in whichever thread this is."""
+        # RunFinishedError: trio is over, and nobody waits any more.
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._wake)
+
+    def _wake(self) -> None:
+        if self._waits:
+            self._waits = False
+            trio.lowlevel.reschedule(self._task)
+
+    def abort(self, _: object) -> trio.lowlevel.Abort:
+        """The task is cancelled."""
+        self._waits = False
+        self._future.cancel()
+        return trio.lowlevel.Abort.SUCCEEDED

@@ -1,0 +1,48 @@
+// Completions on their way into one event loop.
+//
+// Thread safety: any attached thread.
+// Invariants (per queue):
+//  1. A queue that is not empty has a drain under way: `put` says when one must be scheduled, and
+//     `pop` ends it in the same step in which it finds nothing.
+//  2. A queue knows its loop weakly, and is found by it: neither keeps the other alive.
+#pragma once
+
+#include "python/future.hpp"
+
+namespace treadle::python {
+
+class LoopQueue {
+ public:
+  PyObject_HEAD
+
+      [[nodiscard]] static bool
+      make_type(PyObject* module);
+  // The queue of a loop, made when first needed; none with an error set.
+  [[nodiscard]] static Ref of_loop(PyObject* loop);
+  [[nodiscard]] static LoopQueue& of(PyObject* object) {
+    return *reinterpret_cast<LoopQueue*>(object);
+  }
+
+  // None when it is gone.
+  [[nodiscard]] Ref loop() const;
+  // Takes the delivery.  True when the caller has to schedule a drain.
+  [[nodiscard]] bool put(Delivery* delivery);
+  // The oldest delivery, the caller's; null, and the drain is over, when there is none.
+  [[nodiscard]] Delivery* pop();
+  void drop_all();
+
+ private:
+  friend struct LoopQueueSlots;
+
+  PyObject* loop_;  // a weak reference
+  Delivery* head_;  // oldest first
+  Delivery* tail_;
+  bool draining_;  // a drain is scheduled or running
+#ifdef Py_GIL_DISABLED
+  ObjectMutex mutex_;
+#else
+  [[no_unique_address]] ObjectMutex mutex_;
+#endif
+};
+
+}  // namespace treadle::python
