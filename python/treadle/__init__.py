@@ -12,7 +12,7 @@ from treadle import compat
 compat.refuse_sub_interpreters()
 
 try:
-    from treadle._core import Future
+    from treadle._core import Future, check_cancelled, current_task
 except ModuleNotFoundError as error:
     if error.name == "treadle._core":
         msg = (
@@ -35,6 +35,8 @@ __all__ = [
     "Future",
     "ThreadPoolExecutor",
     "as_completed",
+    "check_cancelled",
+    "current_task",
     "wait",
 ]
 

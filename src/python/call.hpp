@@ -48,6 +48,12 @@ class Call {
     positional_ = positional;
   }
 
+  // What is called, borrowed; must not be empty.
+  [[nodiscard]] PyObject* callable() const {
+    if (shape_ == CallShape::kInline) return slots_[0];
+    return reinterpret_cast<CallBlock*>(slots_[0])->objects()[0];
+  }
+
   [[nodiscard]] bool empty() const { return shape_ == CallShape::kEmpty; }
 
   // Makes the call; a new reference, or null with an error set.

@@ -93,6 +93,11 @@ struct FutureSlots {
     return cancelled < 0 ? nullptr : PyBool_FromLong(cancelled);
   }
 
+  static PyObject* request_cancel(PyObject* self, PyObject*) {
+    const int requested = Future::of(self).request_cancel();
+    return requested < 0 ? nullptr : PyBool_FromLong(requested);
+  }
+
   static PyObject* cancelled(PyObject* self, PyObject*) {
     return PyBool_FromLong(is_cancelled(Future::of(self).state()));
   }
@@ -278,7 +283,14 @@ bool Future::make_type(PyObject* module) {
       {"cancel", Slots::cancel, METH_NOARGS,
        "cancel($self, /)\n--\n\n"
        "Cancel the call if it has not started: True when it is cancelled, False when it runs or "
-       "has ended."},
+       "has ended.\n\n"
+       "A call that runs is asked to stop: treadle.check_cancelled() raises in it."},
+      {"request_cancel", Slots::request_cancel, METH_NOARGS,
+       "request_cancel($self, /)\n--\n\n"
+       "Cancel the call, or ask it to stop when it runs: False when it has ended.\n\n"
+       "What runs goes on until it calls treadle.check_cancelled(), which raises there.\n\n"
+       "    >>> future.request_cancel()\n"
+       "    True"},
       {"cancelled", Slots::cancelled, METH_NOARGS,
        "cancelled($self, /)\n--\n\nTell whether the call was cancelled."},
       {"running", Slots::running, METH_NOARGS,

@@ -6,11 +6,13 @@
 //
 // The files: future.cpp is the Python type, future_state.cpp its transitions, future_delivery.cpp
 // what follows a final one, future_task.cpp what pools do, future_wait.cpp waiting,
-// future_attributes.cpp the private attributes.
+// future_cancellation.cpp asking a running call to stop, future_attributes.cpp the private
+// attributes.
 //
 // Thread safety: any attached thread; see the invariants.
 // Invariants:
-//  1. `word_` holds the state, and kAwaited while threads may sleep on it (in `result`).  Changes
+//  1. `word_` holds the state, kAwaited while threads may sleep on it (in `result`), and
+//     kCancelRequested once the running call was asked to stop.  Changes
 //     of state happen under the object lock (gil.hpp, rule 4) and, where a `_condition` exists,
 //     while its lock is held: `transition` is the only way.  Reading it needs no lock.
 //  2. `slots_` hold the stored call while `shape_` says so; when the call was taken out, slot 0 is
@@ -165,12 +167,28 @@ class Future : public Task {
   [[nodiscard]] bool attach_group(GroupLink* link);
   void detach_group(GroupLink* link);
 
+  // How a sleep ended; kTimedOut sets no error.
+  enum class Slept : std::uint8_t { kDone, kTimedOut, kError };
+
+  // ---- asking a running call to stop (future_cancellation.cpp)
+
+  // 1: cancelled, or its call was asked to stop; 0: done; -1: error set.
+  [[nodiscard]] int request_cancel();
+  // Whether the call, which is being made, was asked to stop: by a `cancel`, or because the loop's
+  // future that it is bound to was cancelled.
+  [[nodiscard]] bool cancel_requested() {
+    const std::uint32_t word = word_.load(std::memory_order_relaxed);
+    if (is_done(state_in(word))) return false;
+    return (word & kCancelRequested) != 0 || (bound_to_loop_ && loop_gave_up());
+  }
+  // Sleeps until the call is asked to stop (kDone), or has ended, or the time is up (kTimedOut).
+  [[nodiscard]] Slept sleep_until_asked(Deadline deadline);
+
   // ---- waiting (future_wait.cpp)
 
   // True when done; false with TimeoutError or a signal's exception set.
   [[nodiscard]] bool wait(Deadline deadline);
-  // The same without helping: just sleeps.  kTimedOut sets no error.
-  enum class Slept : std::uint8_t { kDone, kTimedOut, kError };
+  // The same without helping: just sleeps.
   [[nodiscard]] Slept sleep_until_done(Deadline deadline);
 
  private:
@@ -179,6 +197,7 @@ class Future : public Task {
   [[nodiscard]] static PyGetSetDef* private_attributes();
   static constexpr std::uint32_t kStateBits = 7;
   static constexpr std::uint32_t kAwaited = 8;
+  static constexpr std::uint32_t kCancelRequested = 16;
   static State state_in(std::uint32_t word) { return static_cast<State>(word & kStateBits); }
 
   struct Delivered;  // what a final state owes to others
@@ -188,8 +207,8 @@ class Future : public Task {
   // Requires the object lock.  All writers of the word hold it, so no read-modify-write is needed;
   // the release pairs with the acquire in `state()`.
   void set_state(State state) {
-    const std::uint32_t awaited = word_.load(std::memory_order_relaxed) & kAwaited;
-    word_.store(static_cast<std::uint32_t>(state) | awaited, std::memory_order_release);
+    const std::uint32_t rest = word_.load(std::memory_order_relaxed) & ~kStateBits;
+    word_.store(static_cast<std::uint32_t>(state) | rest, std::memory_order_release);
   }
   void take_call_locked(Call& call, Ref& context);
   [[nodiscard]] int begin(Call* call, Ref* context);
@@ -198,7 +217,17 @@ class Future : public Task {
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
   [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
   [[nodiscard]] Attachments& attachments_locked();
+  [[nodiscard]] Ref loop_future();
   [[nodiscard]] bool loop_gave_up();
+  [[nodiscard]] bool hear_from_loop();
+  [[nodiscard]] bool end_cancelled();
+  // Notes that the running call shall stop; true when somebody has to be woken.  Requires the
+  // object lock.
+  [[nodiscard]] bool ask_to_stop_locked() {
+    const std::uint32_t word = word_.load(std::memory_order_relaxed);
+    word_.store(word | kCancelRequested, std::memory_order_relaxed);  // nothing comes with it
+    return (word & kAwaited) != 0;
+  }
   // Shows the object to the garbage collector (invariant 5).  Requires the object lock.
   void track_locked() {
     if (PyObject_GC_IsTracked(object()) == 0) PyObject_GC_Track(object());

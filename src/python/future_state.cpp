@@ -31,8 +31,10 @@ void Future::settle(State state, Delivered& delivered) {
 int Future::cancel(bool log_everything) {
   Delivered delivered;
   State before = State::kPending;
+  bool wake = false;
   if (!transition(delivered, [&] {
         before = state();
+        if (before == State::kRunning) wake = ask_to_stop_locked();
         if (before != State::kPending) return;
         // A pool's future is known to be cancelled at once.  Others follow the standard protocol:
         // whoever runs them tells the waiters, in `set_running_or_notify_cancel`.
@@ -40,6 +42,7 @@ int Future::cancel(bool log_everything) {
       })) {
     return -1;
   }
+  if (wake) unpark_all(&word_);
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
   return deliver(delivered, log_everything) ? 1 : -1;
 }

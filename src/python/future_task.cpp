@@ -50,6 +50,11 @@ bool Future::start_out_of_turn(Call& call, Ref& context) {
 }
 
 const ParkingWord* Future::announce(Ref outcome, bool failed) {
+  if (failed && cancel_requested() &&
+      PyErr_GivenExceptionMatches(outcome.get(), stdlib.cancelled_error) != 0) {
+    while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
+    return nullptr;
+  }
   Ref replaced;  // what somebody has written into a private attribute before
   {
     const ObjectLock lock(mutex_);
@@ -71,20 +76,6 @@ const ParkingWord* Future::announce(Ref outcome, bool failed) {
     if (finished_elsewhere) break;
   }
   return nullptr;
-}
-
-bool Future::loop_gave_up() {
-  Ref destination;
-  {
-    const ObjectLock lock(mutex_);
-    const Delivery* delivery = attachments_ == nullptr ? nullptr : attachments_->deliveries;
-    if (delivery != nullptr) destination = Ref::borrow(delivery->destination.get());
-  }
-  const Ref cancelled =
-      destination ? Ref::steal(PyObject_CallMethodNoArgs(destination.get(), names.cancelled))
-                  : Ref();
-  if (!cancelled) PyErr_Clear();
-  return cancelled.get() == Py_True;
 }
 
 void Future::fail(PyObject* exception) {

@@ -97,13 +97,17 @@ bool PythonWorker::run_if_queued(Future& future) {
 bool PythonWorker::run_map_item(MapJob& job, Py_ssize_t item) {
   if (!job.claim(item)) return false;
   ++state_->depth;
+  state_->running.push_back(nullptr);
   isolated([&] { job.run_item(item, state_->contexts, true); });
+  state_->running.pop_back();
   --state_->depth;
   return true;
 }
 
 void PythonWorker::abandon_in_child() {
-  for (Future* future : state_->running) future->abandon_in_child();
+  for (Future* future : state_->running) {
+    if (future != nullptr) future->abandon_in_child();
+  }
 }
 
 void PythonWorker::begin_block() {

@@ -30,6 +30,11 @@ class PythonWorker {
 
   [[nodiscard]] Pool& pool() { return *state_->pool; }
   [[nodiscard]] int depth() const { return state_->depth; }
+  // The innermost task's future and call; null where it has none, or nothing is called.
+  [[nodiscard]] Future* current_future() const {
+    return state_->running.empty() ? nullptr : state_->running.back();
+  }
+  [[nodiscard]] const Call* current_call() const { return state_->call; }
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
 
@@ -61,10 +66,11 @@ class PythonWorker {
     Worker seat;
     WorkerContexts contexts;
     Breather breather;
-    // The futures that were taken and are not done, the outermost first.
+    // The futures that were taken and are not done, the outermost first; null for other tasks.
     std::vector<Future*> running;
-    int depth = 0;              // tasks on this thread's stack
-    bool expects_wait = false;  // the outermost task may be asleep in the standard library
+    const Call* call = nullptr;  // what is being called for the innermost future
+    int depth = 0;               // tasks on this thread's stack
+    bool expects_wait = false;   // the outermost task may be asleep in the standard library
     Stage stage = Stage::kNew;
     [[no_unique_address]] ObjectMutex mutex;
   };

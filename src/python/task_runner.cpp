@@ -30,11 +30,13 @@ bool TaskRunner::run(Task& task) {
     return future_->is_quiet();
   }
   ++worker_.depth;
+  worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
     run_map_ticket(task, worker_.contexts, worker_.breather);
   } else {
     run_work_item(task);
   }
+  worker_.running.pop_back();
   --worker_.depth;
   end_expected_wait();
   return false;
@@ -45,8 +47,10 @@ bool TaskRunner::run(Task& task) {
 void TaskRunner::make_call(Call& call, Ref context) {
   drop_sent_exception();
   ++worker_.depth;
+  const Call* outer = std::exchange(worker_.call, &call);
   outcome_ = Ref::steal(
       worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  worker_.call = outer;
   --worker_.depth;
   failed_ = !outcome_;
   if (failed_) outcome_ = take_raised();
