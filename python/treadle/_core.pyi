@@ -58,7 +58,6 @@ class CurrentTask:
 
 def check_cancelled() -> None: ...
 def current_task() -> CurrentTask | None: ...
-
 @final
 class Group(Generic[_F]):
     """Futures to wait for; iterating gives each as it completes."""

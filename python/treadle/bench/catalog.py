@@ -6,6 +6,7 @@ from typing import Final
 
 from treadle.bench import (
     workloads_asyncio,
+    workloads_await,
     workloads_blocking,
     workloads_footprint,
     workloads_map,
@@ -22,6 +23,7 @@ _ORDER: Final = (
     workloads_nested,
     workloads_blocking,
     workloads_asyncio,
+    workloads_await,
     workloads_footprint,
 )
 

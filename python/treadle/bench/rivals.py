@@ -11,6 +11,7 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module, metadata
 from multiprocessing.pool import ThreadPool
 from typing import Any, Final
@@ -27,6 +28,8 @@ EXECUTORS: Final[dict[str, Callable[[int], Pool]]] = {
 """The two with the same interface, by name."""
 
 FAST_THREAD_POOL: Final = "fastthreadpool"
+ANYIO: Final = "anyio.to_thread"
+ASGIREF: Final = "asgiref"
 THREAD_POOL: Final = "ThreadPool"
 PLAIN_LOOP: Final = "plain loop"
 
@@ -34,6 +37,8 @@ HOW_TO_INSTALL: Final = {
     # Its source package builds with Cython 0.29 only, and does not say so.
     FAST_THREAD_POOL: "pip install 'Cython<3' setuptools wheel && "
     "pip install --no-build-isolation fastthreadpool",
+    ANYIO: "pip install anyio",
+    ASGIREF: "pip install asgiref",
 }
 """The optional rivals."""
 
@@ -130,7 +135,8 @@ def fast_thread_pool(lab: Lab, workers: int | None = None) -> FastThreadPool | N
 
 def rival_versions() -> dict[str, str]:
     """The installed optional rivals with their versions."""
-    try:
-        return {FAST_THREAD_POOL: metadata.version(FAST_THREAD_POOL)}
-    except metadata.PackageNotFoundError:
-        return {}
+    found: dict[str, str] = {}
+    for name in HOW_TO_INSTALL:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name.partition(".")[0])
+    return found

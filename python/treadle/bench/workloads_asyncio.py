@@ -3,49 +3,124 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from time import perf_counter
-from typing import Any
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from time import sleep
+from typing import Any, Final
 
 from treadle.bench import rivals
 from treadle.bench.callables import nothing
+from treadle.bench.on_loops import Work, on_asyncio
 from treadle.bench.rivals import Pool
 from treadle.bench.workload import Lab, Round, Rounds, workload
 
+FREE_POOL: Final = "a pool that costs nothing"
+HOP: Final = "lock and call_soon_threadsafe"
+PAUSE: Final = 0.1
 
-async def gathered(pool: Pool, tasks: int) -> None:
+
+class FreePool(Executor):
+    """Calls at once, in the caller's thread: what is left is asyncio's own code."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = Future[Any]()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def gathered(pool: Executor) -> Work:
     """Start all calls, then await them together."""
-    loop = asyncio.get_running_loop()
-    await asyncio.gather(*[loop.run_in_executor(pool, nothing, i) for i in range(tasks)])
+
+    async def work(tasks: int) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*[loop.run_in_executor(pool, nothing, i) for i in range(tasks)])
+
+    return work
 
 
-async def in_turn(pool: Pool, tasks: int) -> None:
+def in_turn(pool: Executor) -> Work:
     """Await each call before the next."""
+
+    async def work(tasks: int) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(tasks):
+            await loop.run_in_executor(pool, nothing, number)
+
+    return work
+
+
+async def hops(tasks: int) -> None:
+    """Wake a thread by a lock, have it wake the loop: the least that a call elsewhere can cost."""
     loop = asyncio.get_running_loop()
-    for number in range(tasks):
-        await loop.run_in_executor(pool, nothing, number)
+    asked = threading.Lock()
+    asked.acquire()
+    waiting: asyncio.Future[int] | None = None
 
+    def serve() -> None:
+        while True:
+            asked.acquire()
+            if waiting is None:
+                return
+            loop.call_soon_threadsafe(waiting.set_result, nothing(1))
 
-def _on_a_loop(
-    lab: Lab, pool: Pool, work: Callable[[Pool, int], Coroutine[Any, Any, None]]
-) -> Round:
-    """A round on a fresh loop, whose making and closing are outside of the clock."""
-
-    async def timed() -> float:
-        start = perf_counter()
-        await work(pool, lab.tasks)
-        return (perf_counter() - start) / lab.tasks
-
-    return lambda: asyncio.run(timed())
+    thread = threading.Thread(target=serve)
+    thread.start()
+    for _ in range(tasks):
+        waiting = loop.create_future()
+        asked.release()
+        await waiting
+    waiting = None
+    asked.release()
+    thread.join()
 
 
 @workload("run_in_executor, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
 def asyncio_gather(lab: Lab) -> Rounds:
     """What does a call cost that asyncio hands to the pool, many at once?"""
-    return {name: _on_a_loop(lab, pool, gathered) for name, pool in rivals.both_pools(lab).items()}
+    pools: dict[str, Executor] = {**rivals.both_pools(lab), FREE_POOL: FreePool()}
+    return {name: on_asyncio(lab, gathered(pool)) for name, pool in pools.items()}
 
 
 @workload("run_in_executor, one at a time", workers=2, tasks=1000, quick_tasks=300)
 def asyncio_in_turn(lab: Lab) -> Rounds:
     """What does a call cost that asyncio hands to the pool, each after the last?"""
-    return {name: _on_a_loop(lab, pool, in_turn) for name, pool in rivals.both_pools(lab).items()}
+    pools = rivals.both_pools(lab)
+    rounds = {name: on_asyncio(lab, in_turn(pool)) for name, pool in pools.items()}
+    return {**rounds, HOP: on_asyncio(lab, hops)}
+
+
+@workload("run_in_executor on uvloop, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
+def uvloop_gather(lab: Lab) -> Rounds:
+    """What does a call cost that uvloop hands to the pool, many at once?"""
+    pools = rivals.both_pools(lab)
+    return {name: on_asyncio(lab, gathered(pool), uvloop=True) for name, pool in pools.items()}
+
+
+@workload("run_in_executor on uvloop, one at a time", workers=2, tasks=1000, quick_tasks=300)
+def uvloop_in_turn(lab: Lab) -> Rounds:
+    """What does a call cost that uvloop hands to the pool, each after the last?"""
+    pools = rivals.both_pools(lab)
+    rounds = {name: on_asyncio(lab, in_turn(pool), uvloop=True) for name, pool in pools.items()}
+    return {**rounds, HOP: on_asyncio(lab, hops, uvloop=True)}
+
+
+@workload(
+    "{workers} x sleep(0.1) awaited at once: overhead", workers=1000, fixed_workers=True, tasks=1,
+    pairs=(3, 1), warm_up=False,
+)  # fmt: skip
+def asyncio_sleepers(lab: Lab) -> Rounds:
+    """How long beyond the sleep itself does it take to await very many sleeps on threads?"""
+
+    def overhead(make: Callable[[int], Pool]) -> Round:
+        async def work(_: int) -> None:
+            loop = asyncio.get_running_loop()
+            with make(lab.workers) as pool:
+                await asyncio.gather(
+                    *[loop.run_in_executor(pool, sleep, PAUSE) for _ in range(lab.workers)]
+                )
+
+        timed = on_asyncio(lab, work)
+        return lambda: timed() - PAUSE
+
+    return {name: overhead(make) for name, make in rivals.EXECUTORS.items()}

@@ -1,0 +1,223 @@
+"""`await pool.submit()` and `treadle.to_thread`, beside what others offer for the same."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any, Final
+
+import treadle
+from treadle.bench import rivals
+from treadle.bench.callables import nothing
+from treadle.bench.on_loops import Work, on_asyncio, on_trio, optional
+from treadle.bench.rivals import ANYIO, ASGIREF
+from treadle.bench.workload import TREADLE, Lab, Round, Rounds, workload
+from treadle.bench.workloads_asyncio import FreePool
+
+TO_THREAD: Final = "asyncio.to_thread"
+LEAST: Final = "asyncio's own part"
+
+Call = Callable[..., Awaitable[Any]]
+
+
+def gathered(call: Call) -> Work:
+    """Await all calls together."""
+
+    async def work(tasks: int) -> None:
+        await asyncio.gather(*[call(nothing, number) for number in range(tasks)])
+
+    return work
+
+
+def in_turn(call: Call) -> Work:
+    """Await each call before the next."""
+
+    async def work(tasks: int) -> None:
+        for number in range(tasks):
+            await call(nothing, number)
+
+    return work
+
+
+async def not_called(_: Callable[..., object], number: int) -> int:
+    """A coroutine in whose place no thread works."""
+    return number
+
+
+def others(lab: Lab) -> dict[str, Call]:
+    """What other libraries have for this, where they are installed."""
+    found: dict[str, Call] = {}
+    if installed(ANYIO, lab):
+        found[ANYIO] = import_module("anyio.to_thread").run_sync
+    if installed(ASGIREF, lab):
+        wrap: Any = import_module("asgiref.sync").sync_to_async
+        found[ASGIREF] = lambda fn, number: wrap(fn, thread_sensitive=False)(number)
+    return found
+
+
+def installed(name: str, lab: Lab) -> bool:
+    """Whether the package of this rival is there; notes it when it is not."""
+    there = find_spec(name.partition(".")[0]) is not None
+    if not there:
+        lab.missing.add(name)
+    return there
+
+
+def beside_to_thread(
+    lab: Lab, call: Call, shape: Callable[[Call], Work], *, with_others: bool = True
+) -> Rounds:
+    """Ours, `asyncio.to_thread` on a standard pool, and other libraries."""
+    standard = rivals.stdlib_pool(lab)
+    rounds = {
+        TREADLE: on_asyncio(lab, shape(call)),
+        TO_THREAD: on_asyncio(lab, shape(asyncio.to_thread), default=standard),
+    }
+    if with_others:
+        rounds |= {name: on_asyncio(lab, shape(other)) for name, other in others(lab).items()}
+    return rounds
+
+
+@workload("await pool.submit(), gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
+def await_gather(lab: Lab) -> Rounds:
+    """What does an awaited task cost, many at once?"""
+    rounds = beside_to_thread(lab, rivals.treadle_pool(lab).submit, gathered)
+    return {**rounds, LEAST: on_asyncio(lab, gathered(not_called))}
+
+
+@workload("await a list of submitted tasks", workers=2, tasks=3000, quick_tasks=1000)
+def await_list(lab: Lab) -> Rounds:
+    """What does an awaited task cost when the awaits follow the submits?"""
+    pool = rivals.treadle_pool(lab)
+
+    async def submit_then_await(tasks: int) -> None:
+        for future in [pool.submit(nothing, number) for number in range(tasks)]:
+            await future
+
+    standard = rivals.stdlib_pool(lab)
+    return {
+        TREADLE: on_asyncio(lab, submit_then_await),
+        TO_THREAD: on_asyncio(lab, in_turn(asyncio.to_thread), default=standard),
+    }
+
+
+@workload("await pool.submit(), one at a time", workers=2, tasks=1000, quick_tasks=300)
+def await_in_turn(lab: Lab) -> Rounds:
+    """What does an awaited task cost, each after the last?"""
+    return beside_to_thread(lab, rivals.treadle_pool(lab).submit, in_turn)
+
+
+@workload("await a future that is done", workers=2, tasks=3000, quick_tasks=1000)
+def await_done(lab: Lab) -> Rounds:
+    """What does it cost to await what has ended already?"""
+    pool = rivals.treadle_pool(lab)
+
+    def timed(make: Callable[[], list[Any]]) -> Round:
+        async def main() -> float:
+            futures = make()
+            start = perf_counter()
+            for future in futures:
+                await future
+            return (perf_counter() - start) / len(futures)
+
+        return lambda: asyncio.run(main())
+
+    def ours() -> list[Any]:
+        futures = [pool.submit(nothing, number) for number in range(lab.tasks)]
+        concurrent.futures.wait(futures)
+        return futures
+
+    def asyncio_futures() -> list[Any]:
+        futures = [asyncio.get_running_loop().create_future() for _ in range(lab.tasks)]
+        for number, future in enumerate(futures):
+            future.set_result(number)
+        return futures
+
+    standard = rivals.stdlib_pool(lab)
+    return {
+        TREADLE: timed(ours),
+        TO_THREAD: on_asyncio(lab, in_turn(asyncio.to_thread), default=standard),
+        "asyncio futures": timed(asyncio_futures),
+    }
+
+
+@workload("treadle.to_thread, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
+def to_thread_gather(lab: Lab) -> Rounds:
+    """What does a function cost that is called in a thread, many at once?"""
+    rounds = beside_to_thread(lab, treadle.to_thread, gathered)
+    return {**rounds, LEAST: on_asyncio(lab, gathered(not_called))}
+
+
+@workload("treadle.to_thread, one at a time", workers=2, tasks=1000, quick_tasks=300)
+def to_thread_in_turn(lab: Lab) -> Rounds:
+    """What does a function cost that is called in a thread, each after the last?"""
+    return beside_to_thread(lab, treadle.to_thread, in_turn)
+
+
+def default_executors(lab: Lab, shape: Callable[[Call], Work]) -> Rounds:
+    """`asyncio.to_thread`, unchanged, on either library's pool."""
+    return {
+        name: on_asyncio(lab, shape(asyncio.to_thread), default=pool)
+        for name, pool in rivals.both_pools(lab).items()
+    }
+
+
+@workload("asyncio.to_thread, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
+def asyncio_to_thread_gather(lab: Lab) -> Rounds:
+    """What does `asyncio.to_thread` cost on our default executor, many at once?"""
+    work = gathered(asyncio.to_thread)
+
+    async def on_free_pool(tasks: int) -> None:
+        loop: Any = asyncio.get_running_loop()
+        loop._default_executor = FreePool()  # `set_default_executor` takes only thread pools
+        await work(tasks)
+        loop._default_executor = None
+
+    rounds = default_executors(lab, gathered)
+    return {**rounds, LEAST: on_asyncio(lab, on_free_pool)}
+
+
+@workload("asyncio.to_thread, one at a time", workers=2, tasks=1000, quick_tasks=300)
+def asyncio_to_thread_in_turn(lab: Lab) -> Rounds:
+    """What does `asyncio.to_thread` cost on our default executor, each after the last?"""
+    return default_executors(lab, in_turn)
+
+
+def nursery(call: Call) -> Work:
+    """On trio: as many tasks as calls, all at once."""
+    trio = optional("trio")
+
+    async def work(tasks: int) -> None:
+        async with trio.open_nursery() as group:
+            for number in range(tasks):
+                group.start_soon(call, nothing, number)
+
+    return work
+
+
+@workload("on trio, {tasks} at once", workers=2, tasks=1000, quick_tasks=300)
+def trio_gather(lab: Lab) -> Rounds:
+    """What does an awaited task cost on trio, many at once?"""
+    trio = optional("trio")
+    pool = rivals.treadle_pool(lab)
+
+    async def ours(*call: Any) -> Any:
+        return await pool.submit(*call)
+
+    return {
+        TREADLE: on_trio(lab, nursery(ours)),
+        "trio.to_thread": on_trio(lab, nursery(trio.to_thread.run_sync)),
+    }
+
+
+@workload("on trio, one at a time", workers=2, tasks=1000, quick_tasks=300)
+def trio_in_turn(lab: Lab) -> Rounds:
+    """What does an awaited task cost on trio, each after the last?"""
+    trio = optional("trio")
+    return {
+        TREADLE: on_trio(lab, in_turn(rivals.treadle_pool(lab).submit)),
+        "trio.to_thread": on_trio(lab, in_turn(trio.to_thread.run_sync)),
+    }
