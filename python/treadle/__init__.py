@@ -24,6 +24,8 @@ except ModuleNotFoundError as error:
 from treadle.errors import BrokenThreadPool
 from treadle.executors.thread import ThreadPoolExecutor
 from treadle.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, as_completed, wait
+from treadle.install import install, uninstall
+from treadle.loops import run, run_in_thread, to_thread
 
 __version__ = "0.1.0"
 
@@ -37,6 +39,11 @@ __all__ = [
     "as_completed",
     "check_cancelled",
     "current_task",
+    "install",
+    "run",
+    "run_in_thread",
+    "to_thread",
+    "uninstall",
     "wait",
 ]
 

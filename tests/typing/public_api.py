@@ -19,6 +19,10 @@ def numbers() -> Iterator[int]:
     yield from range(3)
 
 
+async def one_number() -> int:
+    return 1
+
+
 def executors() -> None:
     pool = treadle.ThreadPoolExecutor()
     treadle.ThreadPoolExecutor(4, "prefix", print, ("ready",))
@@ -80,3 +84,48 @@ async def awaiting(pool: treadle.ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
     assert_type(await loop.run_in_executor(pool, area, 2), float)
     loop.set_default_executor(pool)
+
+
+@treadle.run_in_thread
+def decorated(width: int, *, height: float = 1.0) -> float:
+    return width * height
+
+
+@treadle.run_in_thread(executor=concurrent.futures.ThreadPoolExecutor(1))
+def elsewhere(text: str) -> bytes:
+    return text.encode()
+
+
+class Reader:
+    @treadle.run_in_thread
+    def read(self, size: int) -> bytes:
+        return bytes(size)
+
+
+async def in_threads() -> None:
+    assert_type(await treadle.to_thread(area, 2, height=3.0), float)
+    await treadle.to_thread(area, "2")  # type: ignore[arg-type]  # pyright: ignore
+    one, two = await asyncio.gather(treadle.to_thread(area, 2), treadle.to_thread(str, 3))
+    assert_type(one, float)
+    assert_type(two, str)
+    assert_type(await asyncio.create_task(treadle.to_thread(area, 2)), float)
+    assert_type(await decorated(2, height=3.0), float)
+    await decorated("2")  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(await asyncio.create_task(decorated(2)), float)
+    assert_type(await elsewhere("x"), bytes)
+    assert_type(await Reader().read(3), bytes)
+
+
+def running() -> None:
+    assert_type(treadle.run(one_number()), int)
+    assert_type(
+        treadle.run(one_number(), debug=True, loop_factory=asyncio.new_event_loop, max_workers=3),
+        int,
+    )
+    treadle.run(one_number)  # type: ignore[arg-type]  # pyright: ignore
+
+
+def installing() -> None:
+    with treadle.install() as installation:
+        installation.uninstall()
+    treadle.uninstall()

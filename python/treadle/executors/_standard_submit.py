@@ -12,6 +12,9 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 
+# By its own name: `install` puts ours in the place where tracers found it.
+from concurrent.futures import ThreadPoolExecutor as StandardThreadPoolExecutor
+
 from treadle.executors._work_queue import call_of
 
 TYPE_CHECKING = False  # see compat.py
@@ -38,8 +41,7 @@ def submit(
     outer = getattr(_local, "adopted", None)
     adopted = _local.adopted = _Adopted()
     try:
-        replaced = concurrent.futures.ThreadPoolExecutor.submit
-        future = replaced(executor, fn, *args, **kwargs)
+        future = StandardThreadPoolExecutor.submit(executor, fn, *args, **kwargs)
     finally:
         _local.adopted = outer
     if adopted.native is not None and future is adopted.standard:
