@@ -152,9 +152,9 @@ def test_indented_code_is_treated_as_ever(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS.keys())
 @pytest.mark.parametrize("error", ["ValueError('text')", "KeyboardInterrupt"])
 def test_the_hook_of_a_programme_is_called_as_ever(tmp_path: Path, hook: str, error: str) -> None:
-    if error == "KeyboardInterrupt" and "traceback" in hook:
-        # After it the interpreter dies of the signal, unless the hook has happened to execute code.
-        pytest.skip("the interpreter's own status is an accident")
+    if error == "KeyboardInterrupt" and "print_exception" in hook:
+        # Plainly, 3.13 ends with 1 after this hook and dies of the signal after others.
+        pytest.skip("the status varies between interpreters")
     source = f"import sys\n{hook}\nsys.excepthook = hook\ndef f():\n    raise {error}\nf()\n"
 
     same_ending(tmp_path, write(tmp_path, "script.py", source))
