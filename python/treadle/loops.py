@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 
 from treadle.coroutine_functions import refuse_coroutine_function
 from treadle.executors.thread import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from treadle.executors.thread import ThreadPoolExecutor
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Executor
     from typing import Any, ParamSpec, TypeVar, overload
 
@@ -49,7 +50,18 @@ async def to_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
         size = await treadle.to_thread(os.path.getsize, path)
     """
     refuse_coroutine_function(fn, "to_thread")
-    return await _shared_pool().submit(fn, *args, **kwargs)
+    return await _in_shared_pool(fn, *args, **kwargs)
+
+
+def _in_shared_pool(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    pool = _shared_pool()
+    if threading.current_thread() in pool._threads:  # pyright: ignore[reportPrivateUsage]
+        # A call that runs a loop of its own: if all workers did, nobody would be left to serve
+        # them.  asyncio has a pool for each loop.
+        import asyncio
+
+        return asyncio.to_thread(fn, *args, **kwargs)
+    return pool.submit(fn, *args, **kwargs)
 
 
 def _shared_pool() -> ThreadPoolExecutor:
@@ -106,7 +118,7 @@ def run_in_thread(fn: Any = None, /, *, executor: Executor | None = None) -> Any
     @functools.wraps(fn)
     async def call(*args: Any, **kwargs: Any) -> Any:
         if executor is None:
-            return await _shared_pool().submit(fn, *args, **kwargs)
+            return await _in_shared_pool(fn, *args, **kwargs)
         if isinstance(executor, ThreadPoolExecutor):
             return await executor.submit(fn, *args, **kwargs)
         import asyncio

@@ -259,6 +259,26 @@ def test_the_child_of_a_fork_goes_on_with_threads_of_its_own() -> None:
     assert output.split() == ["8", "32", "child", "32", "0"]
 
 
+def test_calls_that_run_loops_of_their_own_do_not_wait_for_each_other() -> None:
+    output = run_python(
+        "import os; os.environ['TREADLE_MAX_WORKERS'] = '1'\nimport asyncio, treadle\n",
+        """
+        @treadle.run_in_thread
+        def innermost():
+            return 1
+
+        def nested():
+            return asyncio.run(treadle.to_thread(int, "2")) + asyncio.run(innermost())
+
+        async def main():
+            return await asyncio.gather(*(treadle.to_thread(nested) for _ in range(20)))
+
+        print(sum(asyncio.run(main())))
+        """,
+    )
+    assert output == "60\n"
+
+
 def test_asyncio_is_not_imported_before_it_is_used() -> None:
     source = "import sys; before = set(sys.modules)\nimport treadle\n"
     source += "print([name for name in ('asyncio', 'typing') if name in set(sys.modules) - before])"
