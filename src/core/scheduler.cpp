@@ -39,6 +39,9 @@ Worker* Scheduler::call_idle_locked() {
 }
 
 Worker* Scheduler::call_for_queue_locked() {
+  // A closed scheduler has no more use for its idle workers: whoever looks for a task, wherever it
+  // goes from there, wakes the next of them.
+  if (closed_ != Closed::kNo) return idle_ != 0 ? call_idle_locked() : nullptr;
   return !queue_.empty() && searching_ == 0 && idle_ != 0 ? call_idle_locked() : nullptr;
 }
 
@@ -89,7 +92,7 @@ Scheduler::Taken Scheduler::take(Worker& self) {
   if (Task* task = queue_.pop_front()) return {.task = task, .wake = call_for_queue_locked()};
   if (closed_ != Closed::kNo) {
     --threads_;
-    return {.leave = true};
+    return {.wake = call_for_queue_locked(), .leave = true};
   }
   self.signal_.store(Worker::kAsleep, std::memory_order_relaxed);  // read again under the mutex
   self.next_idle_ = std::exchange(idle_top_, &self);
@@ -122,14 +125,8 @@ Worker* Scheduler::end_block() {
 void Scheduler::close(Closed reason) {
   const MutexLock lock(mutex_);
   closed_ = std::max(closed_, reason);
-  // A worker that leaves takes its link with it, and it cannot leave before it gets the mutex:
-  // wake them here.  A closing pool may hold its mutex for a few system calls.
-  while (idle_top_ != nullptr) {
-    Worker* worker = std::exchange(idle_top_, idle_top_->next_idle_);
-    worker->signal_.store(Worker::kCalled, std::memory_order_release);  // pairs with `sleep`
-    worker->call();
-  }
-  idle_ = 0;
+  // The others follow one by one: all at once, they would fight for the interpreter.
+  if (idle_ != 0) call_idle_locked()->call();
 }
 
 FifoQueue Scheduler::drain() {

@@ -24,7 +24,9 @@
 //     last outcome becomes visible: whoever sees that outcome, and pushes, reuses the worker.
 //     Where there are more threads than allowed, because a blocked one goes on, the next that
 //     looks for a task leaves, whatever waits.
-//  5. Nothing under the mutex calls the host or allocates; only `close` wakes threads there.
+//  5. Once it is closed, no worker becomes idle, and the idle ones leave as a chain: `close` wakes
+//     the first, and each that wakes or ends a task wakes the next.
+//  6. Nothing under the mutex calls the host or allocates; only `close` wakes a thread there.
 #pragma once
 
 #include <atomic>

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from time import sleep
+from time import perf_counter, sleep
 from typing import Any, Final
 
 from treadle.bench import rivals
@@ -110,17 +110,22 @@ def uvloop_in_turn(lab: Lab) -> Rounds:
     pairs=(3, 1), warm_up=False,
 )  # fmt: skip
 def asyncio_sleepers(lab: Lab) -> Rounds:
-    """How long beyond the sleep itself does it take to await very many sleeps on threads?"""
+    """How long beyond the sleep itself does it take to await very many sleeps on threads?
+
+    A new pool with a worker for each; timed from its creation to the last result.
+    """
 
     def overhead(make: Callable[[int], Pool]) -> Round:
-        async def work(_: int) -> None:
+        async def main() -> float:
             loop = asyncio.get_running_loop()
+            start = perf_counter()
             with make(lab.workers) as pool:
                 await asyncio.gather(
                     *[loop.run_in_executor(pool, sleep, PAUSE) for _ in range(lab.workers)]
                 )
+                elapsed = perf_counter() - start
+            return elapsed - PAUSE
 
-        timed = on_asyncio(lab, work)
-        return lambda: timed() - PAUSE
+        return lambda: asyncio.run(main())
 
     return {name: overhead(make) for name, make in rivals.EXECUTORS.items()}
