@@ -41,6 +41,17 @@ Ref trio_bridge() {
   return running && running.get() == Py_True ? std::move(bridge) : Ref();
 }
 
+// What asyncio raises in place of a StopIteration, which would look like the coroutine's result.
+void raise_instead_of_stop_iteration(PyObject* exception) {
+  PyObject* type = PY_VERSION_HEX >= 0x030C0000 ? PyExc_RuntimeError : PyExc_TypeError;
+  const Ref raised = Ref::steal(PyObject_CallFunction(
+      type, "s",
+      "StopIteration interacts badly with generators and cannot be raised into a Future"));
+  if (!raised) return;
+  PyException_SetCause(raised.get(), Py_NewRef(exception));
+  raise_object(raised.get());
+}
+
 // The outcome of a future that is done; a new reference, or null with its exception set, which is
 // asyncio's where asyncio has one of its own, unless trio runs.
 PyObject* outcome(PyObject* self) {
@@ -49,6 +60,10 @@ PyObject* outcome(PyObject* self) {
   const bool cancelled = is_cancelled(future.state());
   const Ref exception = cancelled ? Ref() : Ref::steal(future.exception_or_null());
   if (!cancelled && !exception) return future.result_or_none();
+  if (exception && PyErr_GivenExceptionMatches(exception.get(), PyExc_StopIteration) != 0) {
+    raise_instead_of_stop_iteration(exception.get());
+    return nullptr;
+  }
   if (const Ref trio = trio_bridge()) {
     if (cancelled) PyErr_SetNone(stdlib.cancelled_error);
     if (exception) raise_object(exception.get());

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,12 +96,21 @@ def test_a_cancelled_future_raises_the_cancelled_error_of_asyncio(
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("moment", ["running", "done"])
 def test_a_stop_iteration_does_not_end_the_coroutine_silently(
-    executor: ThreadPoolExecutor,
+    executor: ThreadPoolExecutor, gate: Gate, moment: str
 ) -> None:
+    expected = RuntimeError if sys.version_info >= (3, 12) else TypeError
+    future = executor.submit(lambda: (gate.wait(), throw(StopIteration(5))))
+
     async def main() -> None:
-        with pytest.raises((RuntimeError, TypeError)):
-            await executor.submit(throw, StopIteration(5))
+        asyncio.get_running_loop().call_soon(gate.open)
+        if moment == "done":
+            gate.open()
+            assert isinstance(future.exception(), StopIteration)
+        with pytest.raises(expected, match="StopIteration interacts badly"):
+            await future
+        assert isinstance(future.exception(), StopIteration)
 
     asyncio.run(main())
 
