@@ -64,9 +64,24 @@ bool uses_own_submit(PyObject* self) {
          !standard_submit_replaced();
 }
 
+// False, with an error set, for a coroutine function: called in a thread it would do nothing but
+// make a coroutine that nobody awaits.
+bool is_for_threads(PyObject* fn, const char* method) {
+  PyObject* function = PyMethod_Check(fn) != 0 ? PyMethod_GET_FUNCTION(fn) : fn;
+  if (PyFunction_Check(function) == 0) return true;
+  const auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function));
+  if ((code->co_flags & CO_COROUTINE) == 0) return true;
+  PyErr_Format(PyExc_TypeError,
+               "%s is for blocking functions, and %S is a coroutine function: await its call "
+               "itself, without a thread",
+               method, reinterpret_cast<PyFunctionObject*>(function)->func_qualname);
+  return false;
+}
+
 // A future with its call, for the queue: the reference returned is the caller's.
 PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
                     PyObject* keyword_names) {
+  if (!is_for_threads(arguments[0], "submit")) return nullptr;
   Ref self = Ref::steal(Future::make());
   if (!self) return nullptr;
   Future& future = Future::of(self.get());
@@ -209,7 +224,8 @@ PyObject* map(PyObject* self, PyObject* args) {
   Pool* pool = pool_of(self);
   MapJob::Plan plan;
   Batch batch;
-  if (pool == nullptr || !parse_timeout(timeout, plan.deadline) || !batch.gather(iterables)) {
+  if (pool == nullptr || !is_for_threads(fn, "map") || !parse_timeout(timeout, plan.deadline) ||
+      !batch.gather(iterables)) {
     return nullptr;
   }
   plan.fn = Ref::borrow(fn);
