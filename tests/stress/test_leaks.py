@@ -158,6 +158,52 @@ def await_all(pool: Any) -> None:
     asyncio.run(main())
 
 
+def give_up_awaiting(pool: Any) -> None:
+    async def give_up(wait: Callable[[], Any]) -> None:
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def awaited() -> None:
+            await pool.submit(int)
+
+        async def wrapped() -> None:
+            await asyncio.wrap_future(pool.submit(int))
+
+        async def run() -> None:
+            await loop.run_in_executor(pool, int)
+
+        for wait in (awaited, wrapped, run):
+            for _ in range(BATCH // 20):
+                await give_up(wait)
+        await loop.run_in_executor(pool, int)
+
+    asyncio.run(main())
+
+
+def ask_to_stop(pool: Any) -> None:
+    def work(began: threading.Event) -> None:
+        began.set()
+        task = treadle.current_task()
+        assert task is not None
+        assert task.wait_cancelled(LIMIT)
+        treadle.check_cancelled()
+
+    for _ in range(BATCH // 20):
+        began = threading.Event()
+        future = pool.submit(work, began)
+        assert began.wait(LIMIT)
+        future.request_cancel()
+        assert not treadle.wait([future], LIMIT).not_done
+        assert future.cancelled()
+
+
 def make_pools(pool: Any) -> None:
     for _ in range(20):
         with type(pool)(2) as other:
@@ -195,6 +241,8 @@ WORK = [
     nest,
     use_contexts,
     await_all,
+    give_up_awaiting,
+    ask_to_stop,
     make_pools,
     look_into_the_queue,
 ]
