@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import nox
@@ -25,6 +26,7 @@ VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14", "3.15", "3.13t", "3.14t"]
 # Runs CPython's own tests of concurrent.futures on another module. Not part of the project.
 SUITE = Path(os.environ.get("CPYTHON_SUITE", ROOT.parent / "shared/conformance/cpython_suite.py"))
 PRINT_VERSION = "import sys; print('%d.%d%s' % (*sys.version_info[:2], sys.abiflags))"
+OWN_VERSION = sysconfig.get_python_version() + (sysconfig.get_config_var("abiflags") or "")
 CPP_FOLDERS = ["src", "tests/core", "benchmarks/core"]
 
 each_interpreter = nox.parametrize("version", VERSIONS, ids=VERSIONS)
@@ -54,6 +56,12 @@ def find_interpreter(version: str) -> str | None:
         if answer.stdout.strip() == version:
             return str(candidate)
     return None
+
+
+def requirements_for_tests(version: str) -> list[str]:
+    """What the tests need on an interpreter of this version."""
+    free_threaded = version.endswith("t")
+    return group("test") + ([] if free_threaded else group("uvloop"))
 
 
 def interpreter(session: nox.Session, version: str) -> str:
@@ -115,7 +123,9 @@ def own_python(session: nox.Session) -> str:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Install the package and run its tests on the interpreter that runs nox."""
-    session.install(str(wheel_for(session, own_python(session))), *group("test"))
+    session.install(
+        str(wheel_for(session, own_python(session))), *requirements_for_tests(OWN_VERSION)
+    )
     session.run("pytest", "-m", "not wheel", *session.posargs)
 
 
@@ -130,7 +140,7 @@ def wheels(session: nox.Session, version: str) -> None:
     shutil.rmtree(repaired, ignore_errors=True)
     session.run("auditwheel", "repair", "--wheel-dir", str(repaired), str(raw))
     wheel = next(repaired.glob("*.whl"))
-    python = environment(session, base, wheel, *group("test"))
+    python = environment(session, base, wheel, *requirements_for_tests(version))
     away = Path(session.create_tmp()).resolve() / "away"
     shutil.rmtree(away, ignore_errors=True)
     for folder in ("tests", "examples", "benchmarks"):
@@ -236,7 +246,7 @@ def tidy(session: nox.Session) -> None:
 def ext_asan(session: nox.Session) -> None:
     """Run the unit tests with the extension under the address sanitizer."""
     sanitized = ["-Ccmake.define.TREADLE_SANITIZE=address", "-Ccmake.build-type=RelWithDebInfo"]
-    session.install(".", *sanitized, *group("test"))
+    session.install(".", *sanitized, *requirements_for_tests(OWN_VERSION))
     # The interpreter is not instrumented: the runtime must be there before it starts, and the C++
     # library with it, or the first exception is thrown past the sanitizer.
     libraries = [
@@ -348,6 +358,7 @@ def examples(session: nox.Session) -> None:
     session.install(str(wheel_for(session, own_python(session))), *group("test"))
     session.run("python", "examples/hash_tree.py", "python")
     session.run("python", "examples/crawl.py")
+    session.run("python", "examples/slow_call.py")
 
 
 @nox.session

@@ -97,6 +97,65 @@ def test_crawl_reads_as_many_pages_as_asked(imported: str, pages: int, tmp_path:
     assert finished.stdout == f"{pages} pages\n"
 
 
+ASK = """
+import asyncio, json, sys, threading
+import starlette_app
+
+def pool_threads():
+    return sum(thread.name.startswith("blocking") for thread in threading.enumerate())
+
+async def ask(path):
+    sent = []
+    async def receive():
+        return {"type": "http.request"}
+    async def send(message):
+        sent.append(message)
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    await starlette_app.app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent)
+    print(sent[0]["status"], *json.loads(body).values())
+
+async def main():
+    async with starlette_app.lifespan(starlette_app.app):
+        await asyncio.gather(*[ask(f"/sha256/{path}") for path in sys.argv[1:]])
+        print(pool_threads() > 0)
+
+asyncio.run(main())
+print(pool_threads())
+"""
+
+
+def test_the_web_application_runs_blocking_calls_on_the_pool(imported: str, tmp_path: Path) -> None:
+    pytest.importorskip("starlette")
+    example("starlette_app.py", imported, tmp_path)
+    (tmp_path / "file").write_bytes(b"contents")
+
+    finished = subprocess.run(
+        [sys.executable, "-c", ASK, "file", "missing", "../file"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=tmp_path,
+    )
+
+    assert finished.returncode == 0, finished.stderr
+    digest = hashlib.sha256(b"contents").hexdigest()
+    answers = ["404 no such file", "404 no such file", f"200 {digest}", "True", "0"]
+    assert sorted(finished.stdout.splitlines()) == sorted(answers)
+
+
+def test_a_slow_call_stops_when_its_time_is_up() -> None:
+    finished = run(EXAMPLES / "slow_call.py")
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines() == [
+        "primes below 5,000: 669",
+        "primes below 1,000,000,000: not in time",
+        "stopped: True",
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_fits_on_a_screen(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 60
