@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -35,7 +35,7 @@ async def digest_of_file(request: Request) -> JSONResponse:
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(app: Starlette) -> AsyncGenerator[None]:
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="blocking") as pool:
         asyncio.get_running_loop().set_default_executor(pool)
         yield

@@ -47,7 +47,7 @@ class Waiter:
         self._token = trio.lowlevel.current_trio_token()
         self._waits = True
 
-    def report(self, _: Future[Any]) -> None:
+    def report(self, _: object) -> None:
         """The future has ended, in whichever thread this is."""
         # RunFinishedError: trio is over, and nobody waits any more.
         with contextlib.suppress(trio.RunFinishedError):

@@ -38,7 +38,8 @@ def on_asyncio(lab: Lab, work: Work, *, default: Pool | None = None, uvloop: boo
     def one_round() -> float:
         loop: Any = new_loop()
         try:
-            return loop.run_until_complete(timed())
+            seconds: float = loop.run_until_complete(timed())
+            return seconds
         finally:
             if default is not None:
                 keep_open(default, loop)

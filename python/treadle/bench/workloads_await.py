@@ -55,7 +55,11 @@ def others(lab: Lab) -> dict[str, Call]:
         found[ANYIO] = import_module("anyio.to_thread").run_sync
     if installed(ASGIREF, lab):
         wrap: Any = import_module("asgiref.sync").sync_to_async
-        found[ASGIREF] = lambda fn, number: wrap(fn, thread_sensitive=False)(number)
+
+        def call(fn: Callable[..., object], number: int) -> Any:
+            return wrap(fn, thread_sensitive=False)(number)
+
+        found[ASGIREF] = call
     return found
 
 
