@@ -27,7 +27,7 @@ Future* current_future() {
 // The qualified name of what the worker calls, or of its type.
 Ref name_of_call(const Call* call) {
   if (call == nullptr) return Ref::steal(PyUnicode_FromString(""));
-  PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(call->callable()));
+  auto* type = reinterpret_cast<PyObject*>(Py_TYPE(call->callable()));
   for (PyObject* object : {call->callable(), type}) {
     Ref name = Ref::steal(PyObject_GetAttr(object, names.qualname));
     if (name && PyUnicode_Check(name.get())) return name;
