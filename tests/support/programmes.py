@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from support.waiting import LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PLAINLY: list[str] = []
@@ -24,19 +27,31 @@ class Ending(NamedTuple):
     status: int
 
 
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """New processes heed SIGINT, also where tests run in the background of a shell: a signal that
+    is ignored there would be ignored by them, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def run_programme(
     folder: Path, how: list[str], *arguments: str, options: tuple[str, ...] = (), given: str = ""
 ) -> Ending:
     """Run an interpreter in the folder, with `given` on its standard input."""
-    finished = subprocess.run(
-        [sys.executable, *options, *how, *arguments],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT,
-        cwd=folder,
-    )
+    with heeding_interrupts():
+        finished = subprocess.run(
+            [sys.executable, *options, *how, *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT,
+            cwd=folder,
+        )
     return Ending(finished.stdout, finished.stderr, finished.returncode)
 
 
