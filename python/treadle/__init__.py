@@ -27,13 +27,20 @@ from treadle.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, as_
 from treadle.install import install, uninstall
 from treadle.loops import run, run_in_thread, to_thread
 
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from treadle.executors.asynchronous import AsyncThreadExecutor
+    from treadle.statistics import ExecutorStatistics
+
 __version__ = "0.1.0"
 
 __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "AsyncThreadExecutor",
     "BrokenThreadPool",
+    "ExecutorStatistics",
     "Future",
     "ThreadPoolExecutor",
     "as_completed",
@@ -46,6 +53,24 @@ __all__ = [
     "uninstall",
     "wait",
 ]
+
+
+# Imported by the first who asks: most programmes do not need them.
+_LATER = {
+    "AsyncThreadExecutor": "treadle.executors.asynchronous",
+    "ExecutorStatistics": "treadle.statistics",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    import importlib
+
+    value: object = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

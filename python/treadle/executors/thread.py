@@ -13,6 +13,7 @@ from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool, TimeoutError
 from treadle.executors import _standard_submit
+from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
 from treadle.futures import FIRST_COMPLETED, wait
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Executor):
+class ThreadPoolExecutor(Streaming, Executor):
     """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
 
     Args:
@@ -176,6 +177,7 @@ class ThreadPoolExecutor(Executor):
             for thread in self._threads.copy():
                 thread.wait_started()  # it has a call to take
             self._cancel_queued()
+        self._stop_iterations(wait, cancel_futures)
         if wait:
             self._join_threads()
 

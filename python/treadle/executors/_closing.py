@@ -1,0 +1,55 @@
+"""A shutdown that an event loop awaits: a thread of its own does the waiting.
+
+Thread safety: any thread; the helper shares nothing with the awaiter but one future.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+
+from treadle._core import Future
+from treadle.errors import InvalidStateError
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from typing import Any
+
+    from treadle.executors.thread import ThreadPoolExecutor
+
+__all__ = ["shut_down_in_thread"]
+
+
+async def shut_down_in_thread(pool: ThreadPoolExecutor) -> None:
+    threads: set[Any] = pool._threads  # pyright: ignore[reportPrivateUsage]
+    if threading.current_thread() in threads:
+        msg = "a worker cannot wait for the end of its own pool: call shutdown(wait=False)"
+        raise RuntimeError(msg)
+    pool.shutdown(wait=False)
+    running = sys.modules.get("treadle.streaming.running")
+    if running is not None:
+        running.stop_those_of(pool, running.current_reader(), whole_thread=False)
+    if pool._thread_count() == 0 and not any(thread.is_alive() for thread in threads.copy()):
+        return
+    over: Future[None] = Future()
+    # A daemon: at exit the workers are joined anyway, and nobody waits for this one any more.
+    helper = threading.Thread(
+        target=_join, args=(pool, over), name=f"{pool._thread_name_prefix}-aclose", daemon=True
+    )
+    helper.start()
+    await over
+
+
+def _join(pool: ThreadPoolExecutor, over: Future[None]) -> None:
+    failure = None
+    try:
+        pool.shutdown(wait=True)
+    except BaseException as error:
+        failure = error
+    with contextlib.suppress(InvalidStateError):  # its awaiter was cancelled
+        if failure is None:
+            over.set_result(None)
+        else:
+            over.set_exception(failure)
+    del failure  # its traceback holds this frame

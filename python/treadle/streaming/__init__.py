@@ -1,0 +1,1 @@
+"""What `stream` and `iterate` are made of, one part a module."""

@@ -1,0 +1,116 @@
+"""The way in: items from a source, each submitted as a call while there is room in the flight.
+
+Thread safety: one thread at a time takes items, the reader's or the pump's loop's; `closed` is set
+by any.
+Invariants:
+ 1. An item is taken only while fewer than `concurrency` calls are in flight, so with it there are
+    at most that many.
+ 2. When `ended` is set no further item is taken; `error` was set before, if there is one, and is
+    raised when all calls in flight have been handed out.
+ 3. A call that is added after the stream was closed is cancelled by whoever added it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from concurrent.futures import Executor
+    from typing import Any
+
+    from treadle.streaming.bell import Bell
+    from treadle.streaming.flight import Flight
+
+__all__ = ["Feed"]
+
+
+class Feed:
+    """Fills a flight with the calls of `fn` for a source's items."""
+
+    __slots__ = (
+        "_concurrency",
+        "_fn",
+        "_pool",
+        "bell",
+        "closed",
+        "ended",
+        "error",
+        "exhausted",
+        "flight",
+    )
+
+    def __init__(
+        self, pool: Executor, fn: Callable[[Any], Any], concurrency: int, flight: Flight, bell: Bell
+    ) -> None:
+        self._pool = pool
+        self._fn = fn
+        self._concurrency = concurrency
+        self.flight = flight
+        self.bell = bell
+        self.closed = False
+        self.ended = False
+        self.exhausted = False  # the source ended by itself: it needs no closing
+        self.error: BaseException | None = None
+
+    def has_room(self) -> bool:
+        return len(self.flight) < self._concurrency and not self.ended
+
+    def fill(self, source: Iterator[Any]) -> None:
+        """Take one item, and more as long as no result is ready."""
+        while self.has_room():
+            try:
+                item = next(source)
+            except StopIteration:
+                self.exhaust(None)
+            except Exception as error:
+                self.exhaust(error)
+            else:
+                self.submit(item)
+            if self.flight.ready():
+                return
+
+    async def fill_async(self, source: AsyncIterator[Any]) -> None:
+        """The same from an async source, in the reader's own task."""
+        while self.has_room():
+            await self.take_async(source)
+            if self.flight.ready():
+                return
+
+    async def take_async(self, source: AsyncIterator[Any]) -> None:
+        try:
+            item = await source.__anext__()
+        except StopAsyncIteration:
+            self.exhaust(None)
+        except Exception as error:
+            self.exhaust(error)
+        else:
+            if not self.closed:
+                self.submit(item)
+
+    def submit(self, item: Any) -> None:
+        try:
+            future = self._pool.submit(self._fn, item)
+        except Exception as error:  # the pool takes no more: what it has taken is handed out first
+            self.end(error)
+            return
+        self.flight.add(future)
+        if self.closed:
+            self.flight.cancel()
+
+    def exhaust(self, error: BaseException | None) -> None:
+        self.exhausted = True
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        self.error = error
+        self.ended = True
+
+    def is_empty(self) -> bool:
+        """Tell whether all results have been handed out, and no more will come."""
+        return self.ended and not self.flight
+
+    def close(self) -> None:
+        """Take no more, and cancel what has not started."""
+        self.closed = self.ended = True
+        self.error = None
+        self.flight.cancel()

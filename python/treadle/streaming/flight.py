@@ -1,0 +1,133 @@
+"""Calls in flight: submitted, and their results not yet handed to the reader.
+
+Thread safety: one reader; `add` from the source's side, `cancel` and the workers' callbacks from
+any thread.
+Invariants:
+ 1. The length is the number of calls whose results nobody was given: a call counts until it is
+    taken out, finished or not.
+ 2. Whoever waits in an event loop arms the bell, asks for it with `ring_when_ready`, and looks
+    again: a call that ends in between has rung already.
+ 3. Nothing here keeps a call, or its result, that was taken out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+
+from treadle.errors import CancelledError
+from treadle.futures import FIRST_COMPLETED, wait
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Any, TypeAlias
+
+    from treadle.streaming.bell import Bell
+
+    Flight: TypeAlias = "InOrder | AsCompleted"
+
+__all__ = ["AsCompleted", "InOrder"]
+
+
+class InOrder:
+    """Gives the calls in the order in which they were added."""
+
+    __slots__ = ("_bell", "_futures")
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._futures: deque[Future[Any]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def add(self, future: Future[Any]) -> None:
+        self._futures.append(future)
+
+    def ready(self) -> bool:
+        """Tell whether `take` need not wait."""
+        return bool(self._futures) and self._futures[0].done()
+
+    def take(self) -> Future[Any] | None:
+        """Wait for the next call and take it out; None when all were cancelled meanwhile.
+
+        It stays in when the wait is interrupted.
+        """
+        try:
+            future = self._futures[0]
+            if not future.done():
+                with contextlib.suppress(CancelledError):
+                    future.exception()  # a worker of the same pool helps, or lets another one in
+            return self._futures.popleft()
+        except IndexError:
+            return None
+
+    def ring_when_ready(self) -> None:
+        if self._futures:
+            self._futures[0].add_done_callback(self._bell.ring)
+
+    def cancel(self) -> None:
+        """Cancel what has not started, and forget everything."""
+        futures = self._futures
+        with contextlib.suppress(IndexError):  # the reader takes one, too
+            while futures:
+                futures.popleft().cancel()
+
+
+class AsCompleted:
+    """Gives the calls in the order in which they end."""
+
+    __slots__ = ("_bell", "_ended", "_flying")
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._ended: deque[Future[Any]] = deque()  # some may have been taken out before
+        self._flying: set[Future[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._flying)
+
+    def add(self, future: Future[Any]) -> None:
+        self._flying.add(future)
+        future.add_done_callback(self._end)
+
+    def _end(self, future: Future[Any]) -> None:
+        self._ended.append(future)
+        self._bell.ring()
+
+    def ready(self) -> bool:
+        """Tell whether `take` need not wait."""
+        while self._ended:
+            if self._ended[0] in self._flying:
+                return True
+            self._ended.popleft()
+        return False
+
+    def take(self) -> Future[Any] | None:
+        """Wait for the next call and take it out; None when all were cancelled meanwhile.
+
+        All stay in when the wait is interrupted.
+        """
+        future = None
+        while self._flying and future is None:
+            if self.ready():
+                future = self._ended.popleft()
+            else:
+                done = wait(self._flying.copy(), None, FIRST_COMPLETED).done
+                if done and not self._ended:  # waiters are woken before callbacks are called
+                    future = done.pop()
+        if future is not None:
+            self._flying.discard(future)
+        return future
+
+    def ring_when_ready(self) -> None:
+        """Each end rings."""
+
+    def cancel(self) -> None:
+        """Cancel what has not started, and forget everything."""
+        futures = self._flying.copy()
+        self._flying.clear()
+        for future in futures:
+            future.cancel()
+        self._ended.clear()

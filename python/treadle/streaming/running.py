@@ -1,0 +1,102 @@
+"""The iterations that run, by pool: who shuts down, or exits, must not wait for its own reading.
+
+A generator that has filled its buffer holds a worker until somebody reads on.  When the one who
+should read is the one who waits for the worker, the generator is stopped instead; its reader gets
+what is in the buffer and then CancelledError.
+
+Thread safety: every function, from any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import weakref
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from treadle.streaming.belt import Belt
+
+    Reader: TypeAlias = "tuple[int, weakref.ref[Any] | None]"
+
+__all__ = ["Running", "current_reader", "stop_all", "stop_those_of"]
+
+
+class Running:
+    """One running iteration: its pool, its belt, and who read last."""
+
+    __slots__ = ("belt", "pool", "reader")
+
+    def __init__(self, pool: object, belt: Belt) -> None:
+        self.pool = weakref.ref(pool)
+        self.belt = belt
+        self.reader: Reader = current_reader()
+        with _lock:
+            _running.add(self)
+
+    def forget(self, _producer: object) -> None:
+        with _lock:
+            _running.discard(self)
+        self.belt.filled.ring()
+
+
+_lock = threading.Lock()
+_running: set[Running] = set()
+
+
+def current_reader() -> Reader:
+    """This thread and, on asyncio, this task."""
+    module = sys.modules.get("asyncio")
+    task = None
+    if module is not None and module._get_running_loop() is not None:
+        task = module.current_task()
+    return threading.get_ident(), None if task is None else weakref.ref(task)
+
+
+def stop_all(pool: object) -> None:
+    """Stop the pool's iterations, whoever reads them."""
+    _stop(lambda one: one.pool() is pool)
+
+
+def stop_those_of(pool: object, reader: Reader, *, whole_thread: bool) -> None:
+    """Stop those of the pool's iterations that this thread, or only this task of it, reads."""
+    thread, task = reader
+
+    def is_its(one: Running) -> bool:
+        same_thread = one.pool() is pool and one.reader[0] == thread
+        return same_thread and (whole_thread or one.reader[1] == task)
+
+    _stop(is_its)
+
+
+def _stop(chosen: Callable[[Running], bool]) -> None:
+    with _lock:
+        running = list(_running)
+    for one in running:
+        if chosen(one):
+            one.belt.cut = not one.belt.stopped
+            one.belt.stop()
+
+
+def _stop_at_exit() -> None:
+    """The pools' workers are joined next, while threads that are no daemons may still read."""
+    main = threading.main_thread()
+    readers = {one.ident for one in threading.enumerate() if not one.daemon and one is not main}
+    _stop(lambda one: one.reader[0] not in readers)
+
+
+def _forget_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread may have held it
+    _running.clear()
+
+
+with contextlib.suppress(RuntimeError):  # too late for that: no pool takes anything either
+    threading._register_atexit(_stop_at_exit)  # type: ignore[attr-defined]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
