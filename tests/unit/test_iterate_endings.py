@@ -15,7 +15,7 @@ import pytest
 
 from support.processes import INTERRUPT_WHEN_ASLEEP
 from support.references import Thing, eventually_dead
-from support.waiting import LIMIT, Gate, eventually, in_thread, occupy
+from support.waiting import LIMIT, Gate, eventually, in_thread, occupy, throw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ def test_aclose_raises_what_closing_the_generator_raised(pool: treadle.ThreadPoo
         try:
             yield from itertools.count()
         finally:
-            raise LookupError("in finally")
+            throw(LookupError("in finally"))
 
     async def main() -> None:
         iteration = pool.iterate(bad)

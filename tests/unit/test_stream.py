@@ -116,7 +116,7 @@ def test_an_exception_of_the_source_comes_after_the_results_before_it(
 ) -> None:
     def source() -> Iterator[int]:
         yield from range(5)
-        raise LookupError("source")
+        throw(LookupError("source"))
 
     stream = pool.stream(int, source(), concurrency=concurrency, ordered=ordered)
     assert sorted(next(stream) for _ in range(5)) == list(range(5))

@@ -14,7 +14,7 @@ import pytest
 from support.processes import INTERRUPT_WHEN_ASLEEP
 from support.references import Thing, eventually_dead
 from support.streams import Source
-from support.waiting import Gate, eventually, in_thread
+from support.waiting import Gate, eventually, in_thread, throw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +145,7 @@ def test_an_error_keeps_nothing_alive(pool: treadle.ThreadPoolExecutor) -> None:
     reference = weakref.ref(item)
 
     def fail(_: Any) -> None:
-        raise ValueError("fails")
+        throw(ValueError("fails"))
 
     stream = pool.stream(fail, iter([item]))
     with pytest.raises(ValueError, match="fails"):
