@@ -10,6 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
+import sys
 import types
 
 from treadle.errors import CancelledError
@@ -78,8 +79,9 @@ class Iteration(_Readable[T]):
         self._running = Running(pool, belt)
         self._producer.add_done_callback(self._running.forget)
 
-    def __del__(self) -> None:
-        if hasattr(self, "_running"):
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the very end modules are empty, and the workers are gone.
+        if hasattr(self, "_running") and not _is_finalizing():
             self.close()
 
     def __iter__(self) -> Iteration[T]:

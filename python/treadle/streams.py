@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import sys
 import threading
 import types
 
@@ -82,20 +83,22 @@ class Stream(_Readable[T]):
     ) -> None:
         bell = Bell()
         self._turn = threading.Lock()
+        source: Any = items
         self._items: Any = items
         self._source: Iterator[Any] | None = None
         self._async_source: AsyncIterator[Any] | None = None
         self._pump: Pump | None = None
         if not hasattr(items, "__aiter__"):
-            self._source = iter(self._items)
+            self._source = iter(source)
         elif not hasattr(items, "__iter__"):
-            self._async_source = self._items.__aiter__()
+            self._async_source = source.__aiter__()
         # Another stream has both faces: the first read tells which one is wanted.
         flight = InOrder(bell) if ordered else AsCompleted(bell)
         self._feed = Feed(pool, fn, concurrency, flight, bell)
 
-    def __del__(self) -> None:
-        if hasattr(self, "_feed"):
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the very end modules are empty, and the workers are gone: nothing is queued.
+        if hasattr(self, "_feed") and not _is_finalizing():
             self.close()
 
     # ---- in a thread
@@ -209,11 +212,13 @@ class Stream(_Readable[T]):
             if self._pump is not None or not hasattr(self._items, "__iter__"):
                 msg = "the items of this stream are an async iterable: read it with 'async for'"
                 raise TypeError(msg)
-            self._source = iter(self._items)
+            items: Any = self._items
+            self._source = iter(items)
 
     async def _open_async_source(self) -> None:
         """Start the pump; without asyncio's loop, the reader itself advances the source."""
-        source: AsyncIterator[Any] = self._async_source or self._items.__aiter__()
+        items: Any = self._items
+        source: AsyncIterator[Any] = self._async_source or items.__aiter__()
         loop = running_loop()
         if loop is None:
             self._async_source = source

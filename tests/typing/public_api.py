@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from typing_extensions import assert_type
 
@@ -51,6 +51,60 @@ def mapping(pool: treadle.ThreadPoolExecutor) -> None:
     assert_type(pool.map(area, [1, 2]), Iterator[float])
     assert_type(pool.map(area, [1], [2.0], timeout=1, chunksize=5, buffersize=9), Iterator[float])
     assert_type(pool.map_unordered(area, numbers(), timeout=None, buffersize=4), Iterator[float])
+
+
+def lines(path: str, *, strip: bool = True) -> Iterator[str]:
+    yield path.strip() if strip else path
+
+
+async def async_numbers() -> AsyncIterator[int]:
+    yield 1
+
+
+def streaming(pool: treadle.ThreadPoolExecutor) -> None:
+    for result in pool.stream(area, numbers()):
+        assert_type(result, float)
+    stream = pool.stream(area, async_numbers(), concurrency=5, ordered=False)
+    assert_type(next(stream), float)
+    both: tuple[Iterator[float], AsyncIterator[float]] = (stream, stream)
+    print(both)
+    stream.close()
+    pool.stream(area, ["1"])  # type: ignore[arg-type]  # pyright: ignore
+    pool.stream(area, [1], 5)  # type: ignore[call-arg]  # pyright: ignore
+    iteration = pool.iterate(lines, "path", strip=False, buffersize=2)
+    for line in iteration:
+        assert_type(line, str)
+    either: tuple[Iterator[str], AsyncIterator[str]] = (iteration, iteration)
+    print(either)
+    iteration.close()
+
+
+async def streaming_async(pool: treadle.ThreadPoolExecutor) -> None:
+    async with pool as entered:
+        assert_type(entered, treadle.ThreadPoolExecutor)
+        stream = pool.stream(area, [1, 2])
+        async for result in stream:
+            assert_type(result, float)
+        await stream.aclose()
+        iteration = pool.iterate(lines, "path")
+        assert_type([line async for line in iteration], list[str])
+        await iteration.aclose()
+    await pool.aclose()
+
+
+async def async_executor() -> None:
+    async with treadle.AsyncThreadExecutor[float](4) as executor:
+        assert_type(executor, treadle.AsyncThreadExecutor[float])
+        assert_type(await executor.run(area, 2, timeout=0.5), float)
+        assert_type(await executor.map(area, [1, 2]), list[float])
+        async for result in executor.stream(area, async_numbers(), concurrency=2):
+            assert_type(result, float)
+        await executor.run(area, timeout="1")  # type: ignore[arg-type]  # pyright: ignore
+        statistics = executor.statistics()
+        assert_type(statistics, treadle.ExecutorStatistics)
+        assert_type(statistics.abandoned, int)
+        executor.shutdown(cancel_futures=True)
+        await executor.aclose()
 
 
 def waiting(

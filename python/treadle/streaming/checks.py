@@ -41,7 +41,7 @@ def _code_flags(fn: Any) -> int:
     fn = getattr(fn, "__func__", fn)
     code = getattr(fn, "__code__", None)
     if code is None and not isinstance(fn, type):
-        kind: Any = type(fn)
+        kind: Any = fn.__class__
         call = getattr(kind, "__call__", None)  # noqa: B004  # its code, not whether it is one
         code = getattr(call, "__code__", None)
     flags: int = getattr(code, "co_flags", 0)

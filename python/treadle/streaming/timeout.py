@@ -27,7 +27,10 @@ async def wait_in_time(future: Future[Any], seconds: float) -> None:
     waiting = bell.arm()
     future.add_done_callback(bell.ring)
     if loop is None:
-        trio: Any = sys.modules["trio"]  # somebody runs this coroutine, and no other loop is left
+        trio: Any = sys.modules.get("trio")
+        if trio is None:
+            msg = "a timeout needs a running event loop of asyncio or trio"
+            raise RuntimeError(msg)
         with trio.move_on_after(seconds):
             await waiting
     else:
