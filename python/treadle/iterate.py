@@ -186,6 +186,8 @@ class Iteration(_Readable[T]):
         producer, self._producer = self._producer, None
         if producer is None:
             return None
-        if producer.cancelled() or self._belt.cut:
+        error = None if producer.cancelled() else producer.exception()
+        complete = self._belt.exhausted or not (self._belt.cut or producer.cancelled())
+        if error is None and not complete:
             return CancelledError("the pool was shut down before the generator had ended")
-        return producer.exception()
+        return error

@@ -191,14 +191,14 @@ class Stream(_Readable[T]):
                 continue
             waiting = feed.bell.arm()
             feed.flight.ring_when_ready()
-            if feed.flight.ready() or feed.is_empty():
-                feed.bell.disarm()
+            if not feed.flight.ready() and not feed.is_empty():
+                await waiting
+                continue
+            feed.bell.disarm()
             if feed.is_empty():
                 if feed.error is None:
                     raise StopAsyncIteration
                 raise raisable(feed.error)
-            if not feed.flight.ready():
-                await waiting
 
     # ---- for both
 

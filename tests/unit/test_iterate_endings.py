@@ -156,6 +156,7 @@ def test_shutdown_does_not_wait_for_its_own_caller_to_read(
     iteration = pool.iterate(endless, buffersize=5)
     assert next(iteration) == 0
     pool.shutdown(wait=True)
+    pool.shutdown(wait=True, cancel_futures=True)
     assert endless.closed_in
     with pytest.raises(concurrent.futures.CancelledError, match="the pool was shut down"):
         list(iteration)

@@ -27,7 +27,17 @@ __all__ = ["Belt"]
 class Belt:
     """Items on their way from one worker to one reader."""
 
-    __slots__ = ("buffer", "closing_error", "cut", "filled", "low", "room", "size", "stopped")
+    __slots__ = (
+        "buffer",
+        "closing_error",
+        "cut",
+        "exhausted",
+        "filled",
+        "low",
+        "room",
+        "size",
+        "stopped",
+    )
 
     def __init__(self, size: int) -> None:
         self.buffer: deque[Any] = deque()
@@ -37,6 +47,7 @@ class Belt:
         self.room = Bell()
         self.stopped = False
         self.cut = False  # stopped, and not by the reader: it must not take that for the end
+        self.exhausted = False  # the generator ended by itself
         self.closing_error: Exception | None = None
 
     def stop(self) -> None:
@@ -66,6 +77,7 @@ class Belt:
                 self._wait_for_room()
             if self.stopped:
                 return
+        self.exhausted = True
 
     def _wait_for_room(self) -> None:
         waiting = self.room.arm()

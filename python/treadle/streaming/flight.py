@@ -7,7 +7,9 @@ Invariants:
     taken out, finished or not.
  2. Whoever waits in an event loop arms the bell, asks for it with `ring_when_ready`, and looks
     again: a call that ends in between has rung already.
- 3. Nothing here keeps a call, or its result, that was taken out.
+ 3. The last added is cancelled first, so no worker finds the next one while the first are being
+    cancelled.
+ 4. Nothing here keeps a call, or its result, that was taken out.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class InOrder:
         futures = self._futures
         with contextlib.suppress(IndexError):  # the reader takes one, too
             while futures:
-                futures.popleft().cancel()
+                futures.pop().cancel()
 
 
 class AsCompleted:
@@ -83,13 +85,13 @@ class AsCompleted:
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
         self._ended: deque[Future[Any]] = deque()  # some may have been taken out before
-        self._flying: set[Future[Any]] = set()
+        self._flying: dict[Future[Any], None] = {}  # oldest first
 
     def __len__(self) -> int:
         return len(self._flying)
 
     def add(self, future: Future[Any]) -> None:
-        self._flying.add(future)
+        self._flying[future] = None
         future.add_done_callback(self._end)
 
     def _end(self, future: Future[Any]) -> None:
@@ -114,11 +116,11 @@ class AsCompleted:
             if self.ready():
                 future = self._ended.popleft()
             else:
-                done = wait(self._flying.copy(), None, FIRST_COMPLETED).done
+                done = wait(list(self._flying), None, FIRST_COMPLETED).done
                 if done and not self._ended:  # waiters are woken before callbacks are called
                     future = done.pop()
         if future is not None:
-            self._flying.discard(future)
+            self._flying.pop(future, None)
         return future
 
     def ring_when_ready(self) -> None:
@@ -126,8 +128,8 @@ class AsCompleted:
 
     def cancel(self) -> None:
         """Cancel what has not started, and forget everything."""
-        futures = self._flying.copy()
+        futures = list(self._flying)
         self._flying.clear()
-        for future in futures:
+        for future in reversed(futures):
             future.cancel()
         self._ended.clear()

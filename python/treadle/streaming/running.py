@@ -78,8 +78,8 @@ def _stop(chosen: Callable[[Running], bool]) -> None:
     with _lock:
         running = list(_running)
     for one in running:
-        if chosen(one):
-            one.belt.cut = not one.belt.stopped
+        if chosen(one) and not one.belt.stopped:
+            one.belt.cut = True
             one.belt.stop()
 
 
