@@ -259,9 +259,9 @@ def test_ctrl_c_ends_a_waiting_for(run_child: Callable[..., str], workers: int) 
 
         with ThreadPoolExecutor({workers}) as pool:
             try:
-                send_when_main_sleeps()
                 for item in pool.iterate(generator):
                     print(item)
+                    send_when_main_sleeps()
             except KeyboardInterrupt:
                 print("interrupted")
             release.set()

@@ -67,7 +67,7 @@ def test_the_default_is_bounded_too(pool: treadle.ThreadPoolExecutor, workers: i
         assert source.taken <= handed + workers + 64
 
 
-@pytest.mark.worker_counts(2, 8)
+@pytest.mark.worker_counts(2)
 def test_as_completed_gives_the_first_to_end_first(
     pool: treadle.ThreadPoolExecutor, gate: Gate
 ) -> None:

@@ -165,9 +165,9 @@ def test_ctrl_c_ends_the_wait_of_a_reader(run_child: Callable[..., str], workers
         release = threading.Event()
         pool = ThreadPoolExecutor({workers})
         try:
-            send_when_main_sleeps()
             for result in pool.stream(lambda n: release.wait() if n else n, range(100)):
                 print(result)
+                send_when_main_sleeps()
         except KeyboardInterrupt:
             print("interrupted")
         release.set()
