@@ -71,13 +71,19 @@ class Iteration(_Readable[T]):
         buffersize: int,
     ) -> None:
         belt = Belt(buffersize)
-        self._producer: Future[None] | None = pool.submit(belt.produce, fn, args, kwargs)
+        running = Running(pool, belt)  # known before it runs: a shutdown in between must see it
+        try:
+            producer = pool.submit(belt.produce, fn, args, kwargs)
+        except BaseException:
+            running.forget()
+            raise
+        self._producer: Future[None] | None = producer
         self._belt = belt
         self._buffer = belt.buffer
         self._low = belt.low
         self._pop: Callable[[], T] = belt.buffer.popleft
-        self._running = Running(pool, belt)
-        self._producer.add_done_callback(self._running.forget)
+        self._running = running
+        producer.add_done_callback(running.forget)
 
     def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # At the very end modules are empty, and the workers are gone.

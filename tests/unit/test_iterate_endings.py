@@ -194,6 +194,23 @@ def test_shutdown_with_cancellation_stops_every_generator(
         reading.get()
 
 
+def test_a_shutdown_during_the_call_stops_the_generator_too(
+    executor_type: Any, endless: Endless, workers: int
+) -> None:
+    class Closing(executor_type):  # type: ignore[misc]
+        """Is shut down as soon as it has taken a call."""
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future = super().submit(fn, *args, **kwargs)
+            self.shutdown(wait=False, cancel_futures=True)
+            return future
+
+    pool = Closing(workers)
+    with pytest.raises(concurrent.futures.CancelledError):
+        list(pool.iterate(endless))
+    pool.shutdown()
+
+
 def test_aclose_of_the_pool_does_not_wait_for_its_own_task_to_read(
     pool: treadle.ThreadPoolExecutor, endless: Endless
 ) -> None:

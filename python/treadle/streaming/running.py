@@ -39,7 +39,7 @@ class Running:
         with _lock:
             _running.add(self)
 
-    def forget(self, _producer: object) -> None:
+    def forget(self, _producer: object = None) -> None:
         with _lock:
             _running.discard(self)
         self.belt.filled.ring()
