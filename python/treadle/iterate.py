@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections import deque
 
 from treadle.errors import CancelledError
 from treadle.streaming import checks
@@ -123,7 +124,9 @@ class Iteration(_Readable[T]):
         """
         producer, self._producer = self._producer, None
         self._belt.stop()
+        nothing: deque[T] = deque()  # the generator may put one more item on the belt
         self._buffer.clear()
+        self._buffer, self._pop = nothing, nothing.popleft
         if producer is not None:
             producer.cancel()
         self._belt.filled.ring()

@@ -18,7 +18,6 @@ import contextlib
 from collections import deque
 
 from treadle.errors import CancelledError
-from treadle.futures import FIRST_COMPLETED, wait
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class AsCompleted:
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
-        self._ended: deque[Future[Any]] = deque()  # some may have been taken out before
+        self._ended: deque[Future[Any]] = deque()  # cancelled ones may be left behind
         self._flying: dict[Future[Any], None] = {}  # oldest first
 
     def __len__(self) -> int:
@@ -95,7 +94,8 @@ class AsCompleted:
         future.add_done_callback(self._end)
 
     def _end(self, future: Future[Any]) -> None:
-        self._ended.append(future)
+        if future in self._flying:
+            self._ended.append(future)
         self._bell.ring()
 
     def ready(self) -> bool:
@@ -111,17 +111,24 @@ class AsCompleted:
 
         All stay in when the wait is interrupted.
         """
-        future = None
-        while self._flying and future is None:
+        while self._flying:
             if self.ready():
                 future = self._ended.popleft()
-            else:
-                done = wait(list(self._flying), None, FIRST_COMPLETED).done
-                if done and not self._ended:  # waiters are woken before callbacks are called
-                    future = done.pop()
-        if future is not None:
-            self._flying.pop(future, None)
-        return future
+                self._flying.pop(future, None)
+                return future
+            self._wait()
+        return None
+
+    def _wait(self) -> None:
+        waiting = self._bell.arm()
+        # A worker of the same pool that looks at this counts as blocked, so the calls find a
+        # worker even where all of them wait.
+        for future in list(self._flying)[:1]:
+            _ = getattr(future, "_waiters", None)
+        if self.ready() or not self._flying:
+            self._bell.disarm()
+        else:
+            waiting.result()
 
     def ring_when_ready(self) -> None:
         """Each end rings."""
