@@ -8,7 +8,8 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from typing import Any
 
-ASYNCHRONOUS = 0x80 | 0x100 | 0x200  # CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
+COROUTINE = 0x80 | 0x100  # inspect's CO_COROUTINE and CO_ITERABLE_COROUTINE
+ASYNC_GENERATOR = 0x200  # CO_ASYNC_GENERATOR
 
 
 def refuse_coroutine_function(fn: Any, user: str) -> None:
@@ -18,19 +19,27 @@ def refuse_coroutine_function(fn: Any, user: str) -> None:
     asking it more than a task.
     """
     called = _innermost(fn)
-    code: Any = getattr(called, "__code__", None)
-    if code is None:  # neither a function nor a method: perhaps an object with `async __call__`
-        code = getattr(getattr(type(called), "__call__", None), "__code__", None)  # noqa: B004
-    if code is not None and code.co_flags & ASYNCHRONOUS:
-        name = getattr(called, "__qualname__", None) or repr(called)
-        msg = (
-            f"{user} is for blocking functions, and {name} is a coroutine function: "
-            "await its call itself, without a thread"
-        )
-        raise TypeError(msg)
+    flags = _code_flags(called)
+    if not flags & (COROUTINE | ASYNC_GENERATOR):
+        return
+    name = getattr(called, "__qualname__", None) or repr(called)
+    if flags & COROUTINE:
+        kind, instead = "a coroutine function", "await its call itself, without a thread"
+    else:
+        kind, instead = "an async generator function", "read it with 'async for', without a thread"
+    msg = f"{user} is for blocking functions, and {name} is {kind}: {instead}"
+    raise TypeError(msg)
 
 
 def _innermost(fn: Any) -> object:
     while isinstance(fn, functools.partial):
         fn = fn.func
     return fn  # pyright: ignore[reportUnknownVariableType]
+
+
+def _code_flags(called: object) -> int:
+    code: Any = getattr(called, "__code__", None)
+    if code is None and not isinstance(called, type):  # perhaps an object with `async __call__`
+        code = getattr(getattr(type(called), "__call__", None), "__code__", None)  # noqa: B004
+    flags: int = getattr(code, "co_flags", 0)
+    return flags

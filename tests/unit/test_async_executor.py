@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import treadle
-from support.tidy_loops import LOOPS, run_on
 from support.references import Thing, eventually_dead
 from support.streams import AsyncSource
+from support.tidy_loops import LOOPS, run_on
 from support.waiting import Gate, eventually, throw
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def test_coroutine_functions_are_refused(
     executor: treadle.AsyncThreadExecutor[Any], run: Callable[..., Any]
 ) -> None:
     async def main() -> None:
-        match = "is a coroutine function: await it in the event loop"
+        match = "is a coroutine function: await its call itself"
         with pytest.raises(TypeError, match=match):
             await executor.run(coroutine_function)
         with pytest.raises(TypeError, match=match):

@@ -214,7 +214,7 @@ async def async_generator_function() -> Any:
 
 
 def test_what_cannot_be_iterated_is_refused_at_once(pool: treadle.ThreadPoolExecutor) -> None:
-    with pytest.raises(TypeError, match="is a coroutine function: await it"):
+    with pytest.raises(TypeError, match="is a coroutine function: await its call itself"):
         pool.iterate(coroutine_function)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="is an async generator function: read it with 'async for'"):
         pool.iterate(async_generator_function)  # type: ignore[arg-type]

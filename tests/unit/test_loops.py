@@ -179,9 +179,14 @@ def test_cancelling_the_awaiter_leaves_a_running_call_alone(gate: Gate) -> None:
     ],
 )
 def test_coroutine_functions_are_refused_with_what_to_do(fn: Any) -> None:
-    with pytest.raises(TypeError, match=r"is a coroutine function: await its call itself"):
+    kind = (
+        "an async generator function: read it with 'async for'"
+        if fn is async_generator_function
+        else "a coroutine function: await its call itself"
+    )
+    with pytest.raises(TypeError, match=f"to_thread is for blocking functions, and .* is {kind}"):
         asyncio.run(treadle.to_thread(fn))
-    with pytest.raises(TypeError, match=r"run_in_thread .* is a coroutine function"):
+    with pytest.raises(TypeError, match=f"run_in_thread is for .* is {kind}"):
         treadle.run_in_thread(fn)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import treadle
-from support.tidy_loops import LOOPS, run_on, until
 from support.streams import AsyncSource, Source
+from support.tidy_loops import LOOPS, run_on, until
 from support.waiting import Gate, throw
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.tidy_loops import LOOPS, new_loop, run_on, until
 from support.references import Thing, eventually_dead
 from support.streams import AsyncSource, Source
+from support.tidy_loops import LOOPS, new_loop, run_on, until
 from support.waiting import Gate, in_thread, throw
 
 if TYPE_CHECKING:

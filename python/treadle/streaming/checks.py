@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from treadle.coroutine_functions import refuse_coroutine_function
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -10,42 +10,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check_function", "check_seconds", "check_size"]
 
-_COROUTINE = 0x80  # inspect.CO_COROUTINE; importing it costs more than this package
-_ASYNC_GENERATOR = 0x200  # inspect.CO_ASYNC_GENERATOR
-
 
 def check_function(fn: Any, method: str) -> None:
     """Refuse what a worker thread cannot call to any effect."""
     if not callable(fn):
-        msg = f"{method}() needs a callable, not {type(fn).__name__!r}"
+        msg = f"{method} needs a callable, not {type(fn).__name__!r}"
         raise TypeError(msg)
-    flags = _code_flags(fn)
-    name = getattr(fn, "__qualname__", repr(fn))
-    if flags & _COROUTINE:
-        msg = (
-            f"{method}() calls its function in a worker thread, and {name} is a coroutine function:"
-            " await it in the event loop, or give a plain function"
-        )
-        raise TypeError(msg)
-    if flags & _ASYNC_GENERATOR:
-        msg = (
-            f"{method}() calls its function in a worker thread, and {name} is an async generator"
-            " function: read it with 'async for' in the event loop, or give a plain function"
-        )
-        raise TypeError(msg)
-
-
-def _code_flags(fn: Any) -> int:
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    fn = getattr(fn, "__func__", fn)
-    code = getattr(fn, "__code__", None)
-    if code is None and not isinstance(fn, type):
-        kind: Any = fn.__class__
-        call = getattr(kind, "__call__", None)  # noqa: B004  # its code, not whether it is one
-        code = getattr(call, "__code__", None)
-    flags: int = getattr(code, "co_flags", 0)
-    return flags
+    refuse_coroutine_function(fn, method)
 
 
 def check_size(size: Any, name: str, *, optional: bool) -> None:
