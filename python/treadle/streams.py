@@ -186,7 +186,7 @@ class Stream(_Readable[T]):
         """Wait until a result is ready; raise what ends the stream when none will be."""
         feed = self._feed
         while not feed.flight.ready():
-            if self._source is None and self._pump is None and not feed.ended:
+            if self._source is None and self._pump is None and feed.has_room():
                 await self._open_async_source()
                 continue
             waiting = feed.bell.arm()
