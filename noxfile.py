@@ -359,6 +359,7 @@ def examples(session: nox.Session) -> None:
     session.run("python", "examples/hash_tree.py", "python")
     session.run("python", "examples/crawl.py")
     session.run("python", "examples/slow_call.py")
+    session.run("python", "examples/largest_files.py", "python")
 
 
 @nox.session

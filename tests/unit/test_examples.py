@@ -156,6 +156,16 @@ def test_a_slow_call_stops_when_its_time_is_up() -> None:
     ]
 
 
+def test_the_largest_files_are_found(tree: Path) -> None:
+    finished = run(EXAMPLES / "largest_files.py", str(tree))
+
+    assert finished.returncode == 0, finished.stderr
+    lines = [line.split(maxsplit=2) for line in finished.stdout.splitlines()]
+    assert [size for size, _, _ in lines] == ["2,097,152", "1,900", "1,800", "1,700", "1,600"]
+    for _, checksum, path in lines:
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest().startswith(checksum)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_fits_on_a_screen(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 60

@@ -11,6 +11,7 @@ from treadle.bench import (
     workloads_footprint,
     workloads_map,
     workloads_nested,
+    workloads_streams,
     workloads_submit,
     workloads_waiting,
 )
@@ -24,6 +25,7 @@ _ORDER: Final = (
     workloads_blocking,
     workloads_asyncio,
     workloads_await,
+    workloads_streams,
     workloads_footprint,
 )
 
