@@ -34,7 +34,11 @@ async def wait(future: Future[T]) -> T:
     """The future's result, or its exception; a cancelled wait cancels the future, too."""
     waiter = Waiter(future)
     future.add_done_callback(waiter.report)
-    await trio.lowlevel.wait_task_rescheduled(waiter.abort)
+    try:
+        await trio.lowlevel.wait_task_rescheduled(waiter.abort)
+    finally:
+        if waiter.error is not None:
+            raise waiter.error
     return future.result()
 
 
@@ -46,6 +50,7 @@ class Waiter:
         self._task = trio.lowlevel.current_task()
         self._token = trio.lowlevel.current_trio_token()
         self._waits = True
+        self.error: BaseException | None = None  # of a callback, that trio's own code must not see
 
     def report(self, _: object) -> None:
         """The future has ended, in whichever thread this is."""
@@ -61,5 +66,8 @@ class Waiter:
     def abort(self, _: object) -> trio.lowlevel.Abort:
         """The task is cancelled."""
         self._waits = False
-        self._future.cancel()
+        try:
+            self._future.cancel()
+        except BaseException as error:
+            self.error = error
         return trio.lowlevel.Abort.SUCCEEDED

@@ -34,11 +34,15 @@ Awaiter& awaiter_of(PyObject* self) { return *reinterpret_cast<Awaiter*>(self); 
 // (error set) when that part cannot be had.
 Ref trio_bridge() {
   const Ref trio = Ref::steal(PyImport_GetModule(names.trio));
-  if (!trio) return {};  // nobody has imported it: it cannot run
+  if (!trio || trio.get() == Py_None) return {};  // nobody has imported it: it cannot run
   Ref bridge = Ref::steal(PyImport_ImportModule("treadle._trio"));
   const Ref running =
       bridge ? Ref::steal(PyObject_CallMethod(bridge.get(), "is_running", nullptr)) : Ref();
-  return running && running.get() == Py_True ? std::move(bridge) : Ref();
+  if (running && running.get() == Py_True) return bridge;
+  if (!running && PyErr_ExceptionMatches(PyExc_Exception) != 0) {
+    PyErr_Clear();  // a trio that is broken, or too old to be asked: it does not run us
+  }
+  return {};
 }
 
 // What asyncio raises in place of a StopIteration, which would look like the coroutine's result.

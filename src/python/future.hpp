@@ -217,6 +217,11 @@ class Future : public Task {
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
   [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
   [[nodiscard]] Attachments& attachments_locked();
+  [[nodiscard]] bool has_callbacks() {
+    const ObjectLock lock(mutex_);
+    return attachments_ != nullptr && attachments_->callbacks != nullptr &&
+           PyList_GET_SIZE(attachments_->callbacks) != 0;
+  }
   [[nodiscard]] Ref loop_future();
   [[nodiscard]] bool loop_gave_up();
   [[nodiscard]] bool hear_from_loop();
@@ -250,6 +255,7 @@ class Future : public Task {
   std::uint32_t pool_ = 0;  // 0: belongs to no pool
   bool started_out_of_turn_ = false;
   bool bound_to_loop_ = false;
+  bool hears_loop_ = false;  // the loop's future tells of its cancellation
   CallSlots slots_{};
   PyObject* context_ = nullptr;
   Attachments* attachments_ = nullptr;

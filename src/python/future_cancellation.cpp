@@ -49,6 +49,10 @@ PyObject* pass_on_cancellation(PyObject* source, PyObject* destination) {
 bool Future::hear_from_loop() {
   const Ref destination = loop_future();
   if (!destination) return true;
+  {
+    const ObjectLock lock(mutex_);
+    if (std::exchange(hears_loop_, true)) return true;
+  }
   static PyMethodDef definition{"pass_on_cancellation", pass_on_cancellation, METH_O, nullptr};
   const Ref callback = Ref::steal(PyCFunction_New(&definition, object()));
   const Ref loop =

@@ -159,7 +159,9 @@ int Future::attach_loop_future(PyObject* loop, PyObject* destination, bool at_on
 }
 
 bool Future::add_done_callback(PyObject* callback) {
-  if (const ChainedTo chained = chained_to(callback); chained.future) {
+  // A loop is told before the callbacks: the short way is for the first of them only.
+  const ChainedTo chained = has_callbacks() ? ChainedTo{} : chained_to(callback);
+  if (chained.future) {
     const bool at_once = chaining_completes_at_once();
     if (attach_loop_future(chained.loop.get(), chained.future.get(), at_once) == 1) return true;
     PyErr_Clear();  // done, or a loop of an unusual kind: the callback knows what to do

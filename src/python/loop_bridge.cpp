@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "python/loop_queue.hpp"
-#include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 
 namespace treadle::python {
@@ -28,6 +27,12 @@ bool is_open(PyObject* loop) {
   return closed && PyObject_IsTrue(closed.get()) == 0;
 }
 
+// The same while an error is set, which stays.
+bool is_still_open(PyObject* loop) {
+  const SavedError saved;
+  return is_open(loop);
+}
+
 // Asks the loop to drain the queue.  A loop that is closed, or gone, drops it instead.  False with
 // the exception of a signal handler set; the queue has been taken care of then, too.
 bool schedule(PyObject* queue, PyObject* method) {
@@ -44,8 +49,13 @@ bool schedule(PyObject* queue, PyObject* method) {
     if (interrupted) interruption = take_raised();
     // Scheduled or not, once more does no harm: a drain may find nothing to do.
     if (interrupted && is_open(loop.get())) continue;
-    PyErr_Clear();  // RuntimeError: Event loop is closed
-    LoopQueue::of(queue).drop_all();
+    if (loop && is_still_open(loop.get())) {
+      PyErr_WriteUnraisable(loop.get());
+      LoopQueue::of(queue).pause();  // the next completion tries again
+    } else {
+      PyErr_Clear();  // RuntimeError: Event loop is closed
+      LoopQueue::of(queue).drop_all();
+    }
     break;
   }
   if (!interruption) return true;
@@ -63,19 +73,20 @@ Ref as_asyncio_exception(PyObject* exception) {
   for (const auto& [ours, theirs] : siblings) {
     if (ours == theirs || !Py_IS_TYPE(exception, reinterpret_cast<PyTypeObject*>(ours))) continue;
     const Ref arguments = Ref::steal(PyObject_GetAttrString(exception, "args"));
-    return arguments ? Ref::steal(PyObject_CallObject(theirs, arguments.get())) : Ref();
+    Ref converted = arguments ? Ref::steal(PyObject_CallObject(theirs, arguments.get())) : Ref();
+    const Ref traceback = Ref::steal(PyException_GetTraceback(exception));
+    if (converted && traceback) PyException_SetTraceback(converted.get(), traceback.get());
+    return converted;
   }
   return Ref::borrow(exception);
 }
 
 namespace {
 
-// Ends the loop's future as `future` ended, unless its awaiter gave up before.
-Ref complete(PyObject* destination, PyObject* future) {
+// Ends the loop's future as `source`, which is whole, ended, unless its awaiter gave up before.
+Ref complete(PyObject* destination, Future& source) {
   const Ref over = Ref::steal(PyObject_CallMethodNoArgs(destination, names.done));
   if (!over || over.get() == Py_True) return Ref::borrow(over.get());
-  Future& source = Future::of(future);
-  if (!source.wait_for_writers()) return {};
   if (is_cancelled(source.state())) {
     return Ref::steal(PyObject_CallMethodNoArgs(destination, names.cancel));
   }
@@ -90,10 +101,13 @@ Ref complete(PyObject* destination, PyObject* future) {
              : Ref();
 }
 
-// The same, with its errors taken care of.  False, error set, when a signal handler has raised.
+// The same, with its errors taken care of.  False, error set, when a signal handler has raised: the
+// delivery is still to be made then, and making it twice does no harm.
 bool fulfil(const Delivery& delivery) {
   PyObject* destination = delivery.destination.get();
-  if (complete(destination, delivery.source.get())) return true;
+  Future& source = Future::of(delivery.source.get());
+  if (!source.wait_for_writers()) return false;
+  if (complete(destination, source)) return true;
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
   // The loop's future refuses the outcome (StopIteration): its awaiter gets the refusal.
   const Ref refusal = take_raised();
@@ -108,13 +122,15 @@ bool fulfil(const Delivery& delivery) {
 // Completes the next of the loop's futures: false when there is none, or (error set) when a signal
 // handler has raised.
 bool complete_next(LoopQueue& queue) {
-  const std::unique_ptr<Delivery> delivery(queue.pop());
-  return delivery && fulfil(*delivery);
+  std::unique_ptr<Delivery> delivery(queue.pop());
+  if (!delivery) return false;
+  if (fulfil(*delivery)) return true;
+  queue.put_back(delivery.release());
+  return false;
 }
 
 // Whether this thread is inside the loop.
 bool runs_here(LoopQueue& queue) {
-  if (PythonWorker::current() != nullptr) return false;  // never, and this is quicker
   const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
   if (!running) PyErr_Clear();
   return running && running.get() == queue.loop().get();
@@ -160,7 +176,12 @@ void deallocate_drain(PyObject* self) {
 
 }  // namespace
 
-bool deliver_to_loops(Delivery* deliveries, PyObject* future) {
+bool deliver_to_loops(Delivery* latest, PyObject* future) {
+  Delivery* deliveries = nullptr;  // the earliest first: who came first is told first
+  while (latest != nullptr) {
+    Delivery* next = std::exchange(latest->next, deliveries);
+    deliveries = std::exchange(latest, next);
+  }
   bool uninterrupted = true;
   while (deliveries != nullptr) {
     Delivery* delivery = deliveries;
@@ -168,10 +189,18 @@ bool deliver_to_loops(Delivery* deliveries, PyObject* future) {
     const Ref self = Ref::borrow(delivery->queue.get());  // the delivery may be gone when we wake
     delivery->source = Ref::borrow(future);
     const Ref earlier = PyErr_Occurred() != nullptr ? take_raised() : Ref();
+    bool made = false;
     if (delivery->at_once && runs_here(LoopQueue::of(self.get()))) {
-      uninterrupted = fulfil(*std::unique_ptr<Delivery>(delivery)) && uninterrupted;
-    } else if (LoopQueue::of(self.get()).put(delivery)) {
-      uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+      made = fulfil(*delivery);
+      uninterrupted = uninterrupted && made;
+    }
+    if (made) {
+      delete delivery;
+    } else {
+      const SavedError interruption;
+      if (LoopQueue::of(self.get()).put(delivery)) {
+        uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+      }
     }
     if (earlier) raise_object(earlier.get());
   }

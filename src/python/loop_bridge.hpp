@@ -29,8 +29,8 @@ namespace treadle::python {
 // `asyncio.wrap_future` has it; others are given back.  Null with an error set.
 [[nodiscard]] Ref as_asyncio_exception(PyObject* exception);
 
-// Hands over a list of deliveries of `future`, which is done.  Takes the deliveries.  False with
-// the exception of a signal handler set: all is handed over nevertheless.
+// Hands over a list of deliveries of `future`, which is done, the latest first.  Takes them.  False
+// with the exception of a signal handler set: all is handed over nevertheless.
 [[nodiscard]] bool deliver_to_loops(Delivery* deliveries, PyObject* future);
 
 }  // namespace treadle::python

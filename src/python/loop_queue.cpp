@@ -61,6 +61,17 @@ Delivery* LoopQueue::pop() {
   return delivery;
 }
 
+void LoopQueue::put_back(Delivery* delivery) {
+  const ObjectLock lock(mutex_);
+  delivery->next = std::exchange(head_, delivery);
+  if (tail_ == nullptr) tail_ = delivery;
+}
+
+void LoopQueue::pause() {
+  const ObjectLock lock(mutex_);
+  draining_ = false;
+}
+
 void LoopQueue::drop_all() {
   while (Delivery* delivery = pop()) delete delivery;
 }

@@ -3,7 +3,8 @@
 // Thread safety: any attached thread.
 // Invariants (per queue):
 //  1. A queue that is not empty has a drain under way: `put` says when one must be scheduled, and
-//     `pop` ends it in the same step in which it finds nothing.
+//     `pop` ends it in the same step in which it finds nothing.  Only `pause` breaks this, for a
+//     loop that cannot be asked at the moment.
 //  2. A queue knows its loop weakly, and is found by it: neither keeps the other alive.
 #pragma once
 
@@ -29,6 +30,10 @@ class LoopQueue {
   [[nodiscard]] bool put(Delivery* delivery);
   // The oldest delivery, the caller's; null, and the drain is over, when there is none.
   [[nodiscard]] Delivery* pop();
+  // Takes back what `pop` gave, to be the oldest again.
+  void put_back(Delivery* delivery);
+  // No drain is under way, though there may be something to drain: the next `put` asks for one.
+  void pause();
   void drop_all();
 
  private:

@@ -49,7 +49,10 @@ class PythonWorker {
   void end_block();
   void expect_wait();
   // In the child of a fork, for the worker whose thread forked.
-  void orphan() { Scheduler::orphan(state_->seat); }
+  void orphan() {
+    state_->expects_wait = false;  // the pool there has forgotten whom it counts as blocked
+    Scheduler::orphan(state_->seat);
+  }
   // In the child of a fork, for a worker whose thread does not exist there.
   void abandon_in_child();
 
