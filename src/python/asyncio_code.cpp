@@ -103,7 +103,9 @@ Ref in_cell(PyObject* free_names, PyObject* closure, const char* name) {
 
 }  // namespace
 
-Ref loop_of_caller() {
+std::atomic<bool> chaining_seen{false};
+
+Ref find_loop_of_caller() {
   PyFrameObject* frame = PyEval_GetFrame();  // borrowed
   if (frame == nullptr) return {};
   const Ref code = Ref::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
@@ -126,6 +128,7 @@ bool chaining_completes_at_once() {
 ChainedTo chained_to(PyObject* callback) {
   if (!PyFunction_Check(callback)) return {};
   if (!call_set_state.is(PyFunction_GetCode(callback), names.call_set_state)) return {};
+  chaining_seen.store(true, std::memory_order_relaxed);
   PyObject* closure = PyFunction_GetClosure(callback);
   const Ref free_names =
       Ref::steal(PyObject_GetAttrString(PyFunction_GetCode(callback), "co_freevars"));

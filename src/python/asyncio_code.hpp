@@ -15,12 +15,20 @@
 // Thread safety: any attached thread.
 #pragma once
 
+#include <atomic>
+
 #include "python/python_api.hpp"
 
 namespace treadle::python {
 
 // The loop whose `run_in_executor` is the calling Python function; none when it is another one.
-[[nodiscard]] Ref loop_of_caller();
+// Nobody looks before a future has been chained for the first time: programmes without asyncio pay
+// nothing, and in others the first call of `run_in_executor` takes the ordinary way.
+extern std::atomic<bool> chaining_seen;  // a hint: relaxed, nothing depends on its order
+[[nodiscard]] Ref find_loop_of_caller();
+[[nodiscard]] inline Ref loop_of_caller() {
+  return chaining_seen.load(std::memory_order_relaxed) ? find_loop_of_caller() : Ref();
+}
 
 // Whether this version's closure ends the loop's future at once when it is called in the loop's own
 // thread, as newer ones do.

@@ -151,7 +151,13 @@ class Future : public Task {
   // when it is notified; groups and event loops are told.
   void write_state(State state);
   // Waits until nobody holds the condition any more, so that what is written under it is whole.
-  [[nodiscard]] bool wait_for_writers();
+  [[nodiscard]] bool wait_for_writers() {
+    {
+      const ObjectLock lock(mutex_);
+      if (attachments_ == nullptr || attachments_->condition == nullptr) return true;
+    }
+    return wait_for_condition();
+  }
   [[nodiscard]] bool add_done_callback(PyObject* callback);
   // Attaches an event loop's future, or returns false (no error) when this one is done.
   [[nodiscard]] bool attach_delivery(Delivery* delivery);
@@ -217,6 +223,7 @@ class Future : public Task {
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
   [[nodiscard]] bool call_callback(PyObject* callback, bool log_everything);
   [[nodiscard]] Attachments& attachments_locked();
+  [[nodiscard]] bool wait_for_condition();
   [[nodiscard]] bool has_callbacks() {
     const ObjectLock lock(mutex_);
     return attachments_ != nullptr && attachments_->callbacks != nullptr &&

@@ -129,11 +129,7 @@ void Future::write_state(State state) {
   }
 }
 
-bool Future::wait_for_writers() {
-  {
-    const ObjectLock lock(mutex_);
-    if (attachments_ == nullptr || attachments_->condition == nullptr) return true;
-  }
+bool Future::wait_for_condition() {
   Delivered delivered;
   return transition(delivered, [] {});
 }
