@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 COROUTINE = 0x80 | 0x100  # inspect's CO_COROUTINE and CO_ITERABLE_COROUTINE
 ASYNC_GENERATOR = 0x200  # CO_ASYNC_GENERATOR
+CODE = type((lambda: None).__code__)
 
 
 def refuse_coroutine_function(fn: Any, user: str) -> None:
@@ -41,5 +42,6 @@ def _code_flags(called: object) -> int:
     code: Any = getattr(called, "__code__", None)
     if code is None and not isinstance(called, type):  # perhaps an object with `async __call__`
         code = getattr(getattr(type(called), "__call__", None), "__code__", None)  # noqa: B004
-    flags: int = getattr(code, "co_flags", 0)
+    # Proxies answer to every name: with something that is no code.
+    flags: int = code.co_flags if type(code) is CODE else 0  # pyright: ignore
     return flags

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "run_in_thread", "to_thread"]
 
-_shared: dict[str, ThreadPoolExecutor] = {}  # the pool of `to_thread`, from its first use on
+_shared: dict[str, ThreadPoolExecutor] = {}  # the pools of `to_thread`, from their first use on
 
 
 async def to_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -58,20 +58,22 @@ def _in_shared_pool(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     if threading.current_thread() in pool._threads:  # pyright: ignore[reportPrivateUsage]
         # A call that runs a loop of its own: if all workers did, nobody would be left to serve
         # them.  asyncio has a pool for each loop.
-        import asyncio
-
-        return asyncio.to_thread(fn, *args, **kwargs)
+        asyncio: Any = sys.modules.get("asyncio")
+        if asyncio is not None and asyncio._get_running_loop() is not None:
+            nested: Awaitable[T] = asyncio.to_thread(fn, *args, **kwargs)
+            return nested
+        pool = _shared_pool("nested")
     return pool.submit(fn, *args, **kwargs)
 
 
-def _shared_pool() -> ThreadPoolExecutor:
-    """The pool of `to_thread`; in the child of a fork it is the same one, which starts clean there.
+def _shared_pool(which: str = "outer") -> ThreadPoolExecutor:
+    """A pool of `to_thread`; in the child of a fork it is the same one, which starts clean there.
 
     There is no lock, which a fork could leave taken: a pool that comes second has no threads yet.
     """
-    pool = _shared.get("pool")
+    pool = _shared.get(which)
     if pool is None:
-        pool = _shared.setdefault("pool", ThreadPoolExecutor(thread_name_prefix="treadle"))
+        pool = _shared.setdefault(which, ThreadPoolExecutor(thread_name_prefix="treadle"))
     return pool
 
 

@@ -167,6 +167,6 @@ def read(path: str) -> tuple[CodeType | None, bytes]:
     from pkgutil import read_code
 
     with io.open_code(path) as file:
-        code: CodeType | None = read_code(file)
-        file.seek(0)
-        return code, file.read()
+        contents = file.read()  # at once: a pipe has no second reading
+    code: CodeType | None = read_code(io.BytesIO(contents))
+    return code, contents

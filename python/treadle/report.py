@@ -16,6 +16,7 @@ import time
 from array import array
 from contextvars import Context
 
+from treadle.coroutine_functions import refuse_coroutine_function
 from treadle.executors.thread import ThreadPoolExecutor
 
 TYPE_CHECKING = False  # see compat.py
@@ -114,7 +115,10 @@ def start() -> Measurements:
     def submit(pool: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         if not callable(fn):
             return original(pool, fn, *args, **kwargs)  # type: ignore[no-any-return]
-        call = Call(measurements, fn, args)
+        refuse_coroutine_function(fn, "submit")
+        # A generator of `iterate` is what runs there.
+        known = args[0] if getattr(fn, "__qualname__", "") == "Belt.produce" else fn
+        call = Call(measurements, known, args)
         called = functools.partial(fn, **kwargs) if kwargs else fn
         future: Future[Any] = original(pool, next, itertools.starmap(called, call.arguments()))
         future.add_done_callback(call.ended)

@@ -112,7 +112,8 @@ class Stream(_Readable[T]):
         feed = self._feed
         if self._source is None and not feed.ended:
             self._open_source()
-        self._take_turn()
+        if not self._take_turn():
+            raise StopIteration
         try:
             if not feed.ended and self._source is not None:
                 feed.fill(self._source)
@@ -120,9 +121,10 @@ class Stream(_Readable[T]):
                 future: list[Future[T] | None] = [feed.flight.take()]
                 if not feed.closed:
                     return _result(future)
-            if feed.error is None:
+            error = feed.error
+            if error is None:
                 raise StopIteration
-            raise raisable(feed.error)
+            raise raisable(error)
         except BaseException:
             feed.closed = True
             raise
@@ -148,15 +150,16 @@ class Stream(_Readable[T]):
 
     async def __anext__(self) -> T:
         feed = self._feed
-        self._take_turn()
+        if not self._take_turn():
+            raise StopAsyncIteration
         try:
             if self._source is not None and not feed.ended:
                 feed.fill(self._source)
             if not feed.flight.ready():
                 await self._wait_ready()
+            future: list[Future[T] | None] = [feed.flight.take()]
             if self._pump is not None:
                 self._pump.make_room()
-            future: list[Future[T] | None] = [feed.flight.take()]
             result = _result(future)
         except GeneratorExit:  # nothing can be awaited any more
             self._turn.release()
@@ -196,16 +199,20 @@ class Stream(_Readable[T]):
                 continue
             feed.bell.disarm()
             if feed.is_empty():
-                if feed.error is None:
+                error = feed.error
+                if error is None:
                     raise StopAsyncIteration
-                raise raisable(feed.error)
+                raise raisable(error)
 
     # ---- for both
 
-    def _take_turn(self) -> None:
-        if not self._turn.acquire(blocking=False):
+    def _take_turn(self) -> bool:
+        """Begin to read; False when somebody closes the stream at this moment."""
+        taken = self._turn.acquire(blocking=False)
+        if not taken and not self._feed.closed:
             msg = "this stream is being read already: give each reader a stream of its own"
             raise RuntimeError(msg)
+        return taken
 
     def _open_source(self) -> None:
         if self._source is None:

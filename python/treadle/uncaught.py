@@ -28,7 +28,10 @@ def call(function: Callable[..., object], *args: Any) -> None:
     else:
         return
     traceback = without_own_frames(failure.__traceback__)
-    hook = sys.excepthook
+    hook: Any = getattr(sys, "excepthook", None)
+    if hook is None:  # as the interpreter does
+        print("sys.excepthook is missing", file=sys.stderr)
+        hook = sys.__excepthook__
     remember(failure, traceback)
     show(hook, failure, traceback)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ def test_calls_are_awaited_with_a_time_limit(gate: Gate, backend: str) -> None:
             assert await executor.map(abs, [-1, -2]) == [1, 2]
             with pytest.raises(ValueError, match="in the thread"):
                 await executor.run(throw, ValueError("in the thread"))
-            with pytest.raises(treadle.errors.TimeoutError):
+            with pytest.raises(asyncio.TimeoutError):
                 await executor.run(gate.wait, timeout=0.01)
             assert executor.statistics().abandoned == 1
             gate.open()

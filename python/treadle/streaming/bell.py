@@ -33,7 +33,7 @@ class Bell:
     _waiting: Future[None] | None
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may close what it has interrupted
         self._waiting = None
 
     def arm(self) -> Future[None]:

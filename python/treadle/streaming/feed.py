@@ -61,9 +61,9 @@ class Feed:
             try:
                 item = next(source)
             except StopIteration:
-                self.exhaust(None)
+                self.exhaust()
             except Exception as error:
-                self.exhaust(error)
+                self.end(error)
             else:
                 self.submit(item)
             if self.flight.ready():
@@ -80,9 +80,9 @@ class Feed:
         try:
             item = await source.__anext__()
         except StopAsyncIteration:
-            self.exhaust(None)
+            self.exhaust()
         except Exception as error:
-            self.exhaust(error)
+            self.end(error)
         else:
             if not self.closed:
                 self.submit(item)
@@ -97,9 +97,9 @@ class Feed:
         if self.closed:
             self.flight.cancel()
 
-    def exhaust(self, error: BaseException | None) -> None:
+    def exhaust(self) -> None:
         self.exhausted = True
-        self.end(error)
+        self.end(None)
 
     def end(self, error: BaseException | None) -> None:
         self.error = error

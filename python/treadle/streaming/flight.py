@@ -48,7 +48,10 @@ class InOrder:
 
     def ready(self) -> bool:
         """Tell whether `take` need not wait."""
-        return bool(self._futures) and self._futures[0].done()
+        try:
+            return self._futures[0].done()
+        except IndexError:  # empty, perhaps since a moment
+            return False
 
     def take(self) -> Future[Any] | None:
         """Wait for the next call and take it out; None when all were cancelled meanwhile.
@@ -65,7 +68,7 @@ class InOrder:
             return None
 
     def ring_when_ready(self) -> None:
-        if self._futures:
+        with contextlib.suppress(IndexError):
             self._futures[0].add_done_callback(self._bell.ring)
 
     def cancel(self) -> None:
@@ -100,10 +103,10 @@ class AsCompleted:
 
     def ready(self) -> bool:
         """Tell whether `take` need not wait."""
-        while self._ended:
-            if self._ended[0] in self._flying:
-                return True
-            self._ended.popleft()
+        with contextlib.suppress(IndexError):  # it may be emptied meanwhile
+            while self._ended[0] not in self._flying:
+                self._ended.popleft()
+            return True
         return False
 
     def take(self) -> Future[Any] | None:
@@ -112,11 +115,13 @@ class AsCompleted:
         All stay in when the wait is interrupted.
         """
         while self._flying:
-            if self.ready():
+            if not self.ready():
+                self._wait()
+                continue
+            with contextlib.suppress(IndexError):  # emptied at this moment
                 future = self._ended.popleft()
                 self._flying.pop(future, None)
                 return future
-            self._wait()
         return None
 
     def _wait(self) -> None:
@@ -135,8 +140,7 @@ class AsCompleted:
 
     def cancel(self) -> None:
         """Cancel what has not started, and forget everything."""
-        futures = list(self._flying)
-        self._flying.clear()
-        for future in reversed(futures):
-            future.cancel()
+        with contextlib.suppress(KeyError):  # the source's side may add one meanwhile
+            while True:
+                self._flying.popitem()[0].cancel()
         self._ended.clear()

@@ -49,7 +49,17 @@ async def close_source(source: Any) -> None:
 class Pump:
     """Advances one async source as long as there is room in the flight."""
 
-    __slots__ = ("_awaited", "_feed", "_loop", "_over", "_room", "_source", "_task")
+    __slots__ = (
+        "_awaited",
+        "_feed",
+        "_feeds",
+        "_loop",
+        "_over",
+        "_room",
+        "_source",
+        "_stopping",
+        "_task",
+    )
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, source: AsyncIterator[Any], feed: Feed
@@ -60,6 +70,8 @@ class Pump:
         self._room = Bell()
         self._task: asyncio.Task[None] | None = None
         self._awaited = False
+        self._feeds = False  # what a cancellation ends; closing the source must not be disturbed
+        self._stopping = False
         self._over: Future[None] = Future()
 
     def start(self) -> None:
@@ -81,8 +93,10 @@ class Pump:
             self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if self._task is not None:
+        # A task that has not begun looks at the flag: cancelled now, it would never run.
+        if not self._stopping and self._feeds and self._task is not None:
             self._task.cancel()
+        self._stopping = True
 
     async def stopped(self) -> None:
         """Stop it, wait until the source is closed, and raise what closing it raised."""
@@ -95,13 +109,16 @@ class Pump:
     async def _run(self) -> None:
         failure: BaseException | None = None
         try:
-            await self._feed_all()
+            if not self._stopping:
+                self._feeds = True
+                await self._feed_all()
         except GeneratorExit:  # the loop is gone: nothing can be awaited any more
             raise
         except BaseException as error:
             failure = error
+        self._feeds = False
         feed = self._feed
-        if feed.closed or failure is not None:
+        if not feed.exhausted:
             try:
                 await close_source(self._source)
             except GeneratorExit:

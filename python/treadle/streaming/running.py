@@ -4,7 +4,8 @@ A generator that has filled its buffer holds a worker until somebody reads on.  
 should read is the one who waits for the worker, the generator is stopped instead; its reader gets
 what is in the buffer and then CancelledError.
 
-Thread safety: every function, from any thread.
+Thread safety: every function, from any thread, and from inside the garbage collector: there is no
+lock, as a set's own methods are atomic.
 """
 
 from __future__ import annotations
@@ -36,16 +37,13 @@ class Running:
         self.pool = weakref.ref(pool)
         self.belt = belt
         self.reader: Reader = current_reader()
-        with _lock:
-            _running.add(self)
+        _running.add(self)
 
     def forget(self, _producer: object = None) -> None:
-        with _lock:
-            _running.discard(self)
+        _running.discard(self)
         self.belt.filled.ring()
 
 
-_lock = threading.Lock()
 _running: set[Running] = set()
 
 
@@ -68,16 +66,22 @@ def stop_those_of(pool: object, reader: Reader, *, whole_thread: bool) -> None:
     thread, task = reader
 
     def is_its(one: Running) -> bool:
-        same_thread = one.pool() is pool and one.reader[0] == thread
-        return same_thread and (whole_thread or one.reader[1] == task)
+        if one.pool() is not pool:
+            return False
+        its_thread, its_task = one.reader
+        if its_task is not None and _is_over(its_task()):
+            return True  # who has read is gone; nobody else does, as far as can be known
+        return its_thread == thread and (whole_thread or its_task == task)
 
     _stop(is_its)
 
 
+def _is_over(task: Any) -> bool:
+    return task is None or task.done()
+
+
 def _stop(chosen: Callable[[Running], bool]) -> None:
-    with _lock:
-        running = list(_running)
-    for one in running:
+    for one in _running.copy():
         if chosen(one) and not one.belt.stopped:
             one.belt.cut = True
             one.belt.stop()
@@ -91,8 +95,6 @@ def _stop_at_exit() -> None:
 
 
 def _forget_in_child() -> None:
-    global _lock
-    _lock = threading.Lock()  # another thread may have held it
     _running.clear()
 
 
