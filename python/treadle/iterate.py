@@ -11,9 +11,9 @@ Invariants:
 from __future__ import annotations
 
 import sys
-import types
 from collections import deque
 
+from treadle._generic import Generic
 from treadle.errors import CancelledError
 from treadle.streaming import checks
 from treadle.streaming.bell import until_done
@@ -25,21 +25,15 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
-    from typing import Any, Generic, TypeVar
+    from typing import Any, TypeVar
 
     import treadle
     from treadle.executors.thread import ThreadPoolExecutor
 
     T = TypeVar("T")
 
-    class _Readable(Generic[T]): ...
-
 else:
     T = None  # `typing` is not imported for a mere annotation
-
-    class _Readable:
-        __slots__ = ()
-        __class_getitem__ = classmethod(types.GenericAlias)
 
 
 __all__ = ["Iteration", "open_iteration"]
@@ -58,7 +52,7 @@ def open_iteration(
     return Iteration(pool, generator_fn, args, kwargs, buffersize)
 
 
-class Iteration(_Readable[T]):
+class Iteration(Generic[T]):
     """The items of `pool.iterate`; an iterator and an async iterator."""
 
     __slots__ = ("__weakref__", "_belt", "_buffer", "_low", "_pop", "_producer", "_running")

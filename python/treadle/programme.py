@@ -5,6 +5,7 @@ Each does what ``python`` does with the same arguments: the tests compare the tw
 
 from __future__ import annotations
 
+import abc
 import builtins
 import io
 import os
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 _replaced: list[ModuleType] = []  # our own `__main__`, whose globals must not die before its code
 
 
-class Programme:
+class Programme(abc.ABC):
     """Something to run, and its arguments."""
 
     def __init__(self, name: str, arguments: Sequence[str]) -> None:
         self.name = name
         self.arguments = arguments
 
+    @abc.abstractmethod
     def run(self) -> int:
         """Run it; the exit status, unless it raises."""
-        raise NotImplementedError
 
     def set_up(self, first_path: str | None, loader: Any, **names: Any) -> dict[str, Any]:
         """Prepare `sys` and a new `__main__`, whose globals are returned."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import sys
 import threading
-import types
 
+from treadle._generic import Generic
 from treadle.errors import CancelledError
 from treadle.streaming import checks
 from treadle.streaming.bell import Bell
@@ -28,21 +28,15 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from concurrent.futures import Future
-    from typing import Any, Generic, TypeVar
+    from typing import Any, TypeVar
 
     from treadle.executors.thread import ThreadPoolExecutor
 
     T = TypeVar("T")
     S = TypeVar("S")
 
-    class _Readable(Generic[T]): ...
-
 else:
     T = None  # `typing` is not imported for a mere annotation
-
-    class _Readable:
-        __slots__ = ()
-        __class_getitem__ = classmethod(types.GenericAlias)
 
 
 __all__ = ["Stream", "open_stream"]
@@ -68,7 +62,7 @@ def open_stream(
     return Stream(pool, fn, items, concurrency, ordered)
 
 
-class Stream(_Readable[T]):
+class Stream(Generic[T]):
     """The results of `pool.stream`; an iterator and an async iterator."""
 
     __slots__ = ("__weakref__", "_async_source", "_feed", "_items", "_pump", "_source", "_turn")

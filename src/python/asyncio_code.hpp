@@ -3,8 +3,7 @@
 // `loop.run_in_executor` and `asyncio.wrap_future` chain a concurrent future to one of the loop's
 // by closures: several Python calls and a write to a socket for each completion.  Two places are
 // known:
-//  1. `BaseEventLoop.run_in_executor` calls `submit`, and hands what it gets to `wrap_future`,
-//  which
+//  1. `BaseEventLoop.run_in_executor` calls `submit`, and hands what it gets to `wrap_future`. That
 //     gives back unchanged what is a future of asyncio's already.  So `submit` may return the
 //     loop's own future when exactly that function calls it.
 //  2. `_chain_future` adds a closure as callback whose cells hold the loop and the loop's future.

@@ -11,8 +11,6 @@
 
 #include "python/await.hpp"
 
-#include <memory>
-
 #include "python/future.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/stdlib.hpp"

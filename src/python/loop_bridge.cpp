@@ -20,17 +20,12 @@ struct LoopDrain {
 
 PyTypeObject* drain_type = nullptr;
 
-// True with the loop open; an error of the loop's counts as closed.
+// True with the loop open; an error of the loop's counts as closed.  An error that is set stays.
 bool is_open(PyObject* loop) {
+  const SavedError saved;
   const Ref closed = Ref::steal(PyObject_CallMethodNoArgs(loop, names.is_closed));
   if (!closed) PyErr_Clear();
   return closed && PyObject_IsTrue(closed.get()) == 0;
-}
-
-// The same while an error is set, which stays.
-bool is_still_open(PyObject* loop) {
-  const SavedError saved;
-  return is_open(loop);
 }
 
 // Asks the loop to drain the queue.  A loop that is closed, or gone, drops it instead.  False with
@@ -49,7 +44,7 @@ bool schedule(PyObject* queue, PyObject* method) {
     if (interrupted) interruption = take_raised();
     // Scheduled or not, once more does no harm: a drain may find nothing to do.
     if (interrupted && is_open(loop.get())) continue;
-    if (loop && is_still_open(loop.get())) {
+    if (loop && is_open(loop.get())) {
       PyErr_WriteUnraisable(loop.get());
       LoopQueue::of(queue).pause();  // the next completion tries again
     } else {

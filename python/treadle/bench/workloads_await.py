@@ -16,7 +16,7 @@ from treadle.bench.callables import nothing
 from treadle.bench.on_loops import Work, on_asyncio, on_trio, optional
 from treadle.bench.rivals import ANYIO, ASGIREF
 from treadle.bench.workload import TREADLE, Lab, Round, Rounds, workload
-from treadle.bench.workloads_asyncio import FreePool
+from treadle.bench.workloads_asyncio import FREE_POOL, FreePool
 
 TO_THREAD: Final = "asyncio.to_thread"
 LEAST: Final = "asyncio's own part"
@@ -181,7 +181,7 @@ def asyncio_to_thread_gather(lab: Lab) -> Rounds:
         loop._default_executor = None
 
     rounds = default_executors(lab, gathered)
-    return {**rounds, LEAST: on_asyncio(lab, on_free_pool)}
+    return {**rounds, FREE_POOL: on_asyncio(lab, on_free_pool)}
 
 
 @workload("asyncio.to_thread, one at a time", workers=2, tasks=1000, quick_tasks=300)

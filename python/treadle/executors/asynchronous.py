@@ -9,8 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-import types
-
+from treadle._generic import Generic
 from treadle.executors.thread import ThreadPoolExecutor
 from treadle.statistics import ExecutorStatistics
 from treadle.streaming import checks
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
     from concurrent.futures import Future
     from types import TracebackType
-    from typing import Any, Generic, TypeVar
+    from typing import Any, TypeVar
 
     from typing_extensions import Self
 
@@ -31,20 +30,14 @@ if TYPE_CHECKING:
     S = TypeVar("S")
     T = TypeVar("T")
 
-    class _OfResults(Generic[T]): ...
-
 else:
     T = None  # `typing` is not imported for a mere annotation
-
-    class _OfResults:
-        __slots__ = ()
-        __class_getitem__ = classmethod(types.GenericAlias)
 
 
 __all__ = ["AsyncThreadExecutor"]
 
 
-class AsyncThreadExecutor(_OfResults[T]):
+class AsyncThreadExecutor(Generic[T]):
     """Threads for an event loop: calls are awaited, and have a time limit.
 
     `AsyncThreadExecutor[int]` is one whose functions give integers, for type checkers.
