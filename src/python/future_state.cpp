@@ -160,6 +160,7 @@ bool Future::add_done_callback(PyObject* callback) {
   if (chained.future) {
     const bool at_once = chaining_completes_at_once();
     if (attach_loop_future(chained.loop.get(), chained.future.get(), at_once) == 1) return true;
+    if (PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
     PyErr_Clear();  // done, or a loop of an unusual kind: the callback knows what to do
   }
   Delivered delivered;

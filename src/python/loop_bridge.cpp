@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "python/loop_bell.hpp"
 #include "python/loop_queue.hpp"
 #include "python/stdlib.hpp"
 
@@ -28,16 +29,29 @@ bool is_open(PyObject* loop) {
   return closed && PyObject_IsTrue(closed.get()) == 0;
 }
 
+enum class Where { kInTheLoop, kAnywhere };
+
+// Has the loop call `drain` in a later turn; the handle, or none with an error set.
+Ref call_later(PyObject* loop, LoopQueue& queue, PyObject* drain, Where where) {
+  const bool bell = where == Where::kAnywhere && queue.has_bell() && may_ring(loop);
+  if (bell || where == Where::kInTheLoop) {
+    Ref handle = Ref::steal(PyObject_CallMethodOneArg(loop, names.call_soon, drain));
+    if (!handle || !bell || queue.ring()) return handle;
+    // The bell has gone meanwhile.  Two calls do no harm: a drain may find nothing to do.
+  }
+  return Ref::steal(PyObject_CallMethodOneArg(loop, names.call_soon_threadsafe, drain));
+}
+
 // Asks the loop to drain the queue.  A loop that is closed, or gone, drops it instead.  False with
 // the exception of a signal handler set; the queue has been taken care of then, too.
-bool schedule(PyObject* queue, PyObject* method) {
+bool schedule(PyObject* queue, Where where) {
   Ref interruption;
   for (;;) {
     const Ref loop = LoopQueue::of(queue).loop();
     const Ref drain = loop ? Ref::steal(drain_type->tp_alloc(drain_type, 0)) : Ref();
     if (drain) reinterpret_cast<LoopDrain*>(drain.get())->queue = Py_NewRef(queue);
     const Ref scheduled =
-        drain ? Ref::steal(PyObject_CallMethodOneArg(loop.get(), method, drain.get())) : Ref();
+        drain ? call_later(loop.get(), LoopQueue::of(queue), drain.get(), where) : Ref();
     if (scheduled) break;
     const bool interrupted =
         PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception) == 0;
@@ -140,7 +154,7 @@ PyObject* drain(PyObject* self, PyObject*, PyObject*) {
   if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
   // The rest, after the loop's other callbacks.
   const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
-  const bool scheduled = schedule(queue.get(), names.call_soon);
+  const bool scheduled = schedule(queue.get(), Where::kInTheLoop);
   if (raised) {
     PyErr_Clear();
     raise_object(raised.get());
@@ -194,7 +208,7 @@ bool deliver_to_loops(Delivery* latest, PyObject* future) {
     } else {
       const SavedError interruption;
       if (LoopQueue::of(self.get()).put(delivery)) {
-        uninterrupted = schedule(self.get(), names.call_soon_threadsafe) && uninterrupted;
+        uninterrupted = schedule(self.get(), Where::kAnywhere) && uninterrupted;
       }
     }
     if (earlier) raise_object(earlier.get());

@@ -1,33 +1,18 @@
 #include "python/loop_queue.hpp"
 
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
+
+#include "python/loop_bell.hpp"
+#include "python/stdlib.hpp"
+
 namespace treadle::python {
 
 namespace {
 
 PyTypeObject* queue_type = nullptr;
-PyObject* queues = nullptr;  // a WeakKeyDictionary: loop -> its queue
-
-// The queue that was asked for last: mostly there is one loop.
-struct LastQueue {
-  ObjectMutex mutex;
-  Ref queue;
-
-  Ref of(PyObject* loop) {
-    Ref kept;
-    {
-      const ObjectLock lock(mutex);
-      kept = Ref::borrow(queue.get());
-    }
-    return kept && LoopQueue::of(kept.get()).loop().get() == loop ? std::move(kept) : Ref();
-  }
-  void set(Ref next) {
-    const ObjectLock lock(mutex);
-    std::swap(queue, next);
-  }  // the one before is released without the lock
-};
-
-// Never destroyed: the interpreter is gone when destructors of globals run.
-LastQueue& last_queue = *new LastQueue;
+constexpr int kNoBell = -1;
 
 }  // namespace
 
@@ -76,10 +61,45 @@ void LoopQueue::drop_all() {
   while (Delivery* delivery = pop()) delete delivery;
 }
 
+bool LoopQueue::ring() {
+  // Under the lock: a descriptor that is closed may be another file's a moment later.
+  const ObjectLock lock(mutex_);
+#ifdef __linux__
+  if (bell_ != kNoBell) (void)eventfd_write(bell_, 1);  // fails when it has been rung very often
+#endif
+  return bell_ != kNoBell;
+}
+
+bool LoopQueue::has_bell() {
+  const ObjectLock lock(mutex_);
+  return bell_ != kNoBell;
+}
+
+void LoopQueue::set_bell(int descriptor) {
+  const ObjectLock lock(mutex_);
+  bell_ = descriptor;
+}
+
+void LoopQueue::drop_bell(int descriptor) {
+  const ObjectLock lock(mutex_);
+  if (bell_ == descriptor) bell_ = kNoBell;
+}
+
 struct LoopQueueSlots {
   static int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(LoopQueue::of(self).loop_);
+    for (Delivery* waiting = LoopQueue::of(self).head_; waiting != nullptr;
+         waiting = waiting->next) {
+      Py_VISIT(waiting->queue.get());
+      Py_VISIT(waiting->destination.get());
+      Py_VISIT(waiting->source.get());
+    }
+    return 0;
+  }
+
+  static int clear(PyObject* self) {
+    LoopQueue::of(self).drop_all();
     return 0;
   }
 
@@ -95,23 +115,26 @@ struct LoopQueueSlots {
   static Ref make(PyObject* loop) {
     Ref self = Ref::steal(queue_type->tp_alloc(queue_type, 0));
     if (!self) return {};
+    LoopQueue::of(self.get()).bell_ = kNoBell;
     LoopQueue::of(self.get()).loop_ = PyWeakref_NewRef(loop, nullptr);
     return LoopQueue::of(self.get()).loop_ != nullptr ? std::move(self) : Ref();
   }
 };
 
 Ref LoopQueue::of_loop(PyObject* loop) {
-  if (Ref last = last_queue.of(loop)) return last;
-  Ref queue = Ref::steal(PyObject_CallMethod(queues, "get", "(O)", loop));
-  if (!queue) return {};
-  if (queue.get() == Py_None) {
-    const Ref fresh = LoopQueueSlots::make(loop);
-    if (!fresh) return {};
-    // Another thread may have been quicker.
-    queue = Ref::steal(PyObject_CallMethod(queues, "setdefault", "OO", loop, fresh.get()));
+  Ref queue = Ref::steal(PyObject_GetAttr(loop, names.queue_of_loop));
+  if (!queue) PyErr_Clear();
+  // The attribute of an object that stands for another loop may be the other's.
+  if (queue && Py_IS_TYPE(queue.get(), queue_type) && of(queue.get()).loop().get() == loop) {
+    return queue;
   }
-  if (queue) last_queue.set(Ref::borrow(queue.get()));
-  return queue;
+  queue = LoopQueueSlots::make(loop);
+  if (!queue) return {};
+  if (PyObject_SetAttr(loop, names.queue_of_loop, queue.get()) < 0) {
+    PyErr_Clear();  // it takes no attributes: each completion comes alone
+    return queue;
+  }
+  return hang_bell(loop, queue.get()) ? std::move(queue) : Ref();
 }
 
 bool LoopQueue::make_type(PyObject* module) {
@@ -119,15 +142,14 @@ bool LoopQueue::make_type(PyObject* module) {
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("Completions on their way into one event loop.")},
       {Py_tp_traverse, function_slot(&Slots::traverse)},
+      {Py_tp_clear, function_slot(&Slots::clear)},
       {Py_tp_dealloc, function_slot(&Slots::deallocate)},
       {0, nullptr}};
   static PyType_Spec spec{
       "treadle._core.LoopQueue", sizeof(LoopQueue), 0,
       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   queue_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
-  const Ref weakref = Ref::steal(PyImport_ImportModule("weakref"));
-  if (weakref) queues = PyObject_CallMethod(weakref.get(), "WeakKeyDictionary", nullptr);
-  return queue_type != nullptr && queues != nullptr &&
+  return queue_type != nullptr &&
          PyModule_AddObjectRef(module, "LoopQueue", reinterpret_cast<PyObject*>(queue_type)) == 0;
 }
 

@@ -5,7 +5,8 @@
 //  1. A queue that is not empty has a drain under way: `put` says when one must be scheduled, and
 //     `pop` ends it in the same step in which it finds nothing.  Only `pause` breaks this, for a
 //     loop that cannot be asked at the moment.
-//  2. A queue knows its loop weakly, and is found by it: neither keeps the other alive.
+//  2. The loop owns the queue, as an attribute, and the queue knows the loop weakly.  What waits in
+//     the queue of a loop that nobody has kept goes with the loop: the garbage collector sees it.
 #pragma once
 
 #include "python/future.hpp"
@@ -18,7 +19,8 @@ class LoopQueue {
 
       [[nodiscard]] static bool
       make_type(PyObject* module);
-  // The queue of a loop, made when first needed; none with an error set.
+  // The queue of a loop, made when first needed, with a bell where the loop can have one; none with
+  // an error set.
   [[nodiscard]] static Ref of_loop(PyObject* loop);
   [[nodiscard]] static LoopQueue& of(PyObject* object) {
     return *reinterpret_cast<LoopQueue*>(object);
@@ -36,12 +38,21 @@ class LoopQueue {
   void pause();
   void drop_all();
 
+  // Wakes the loop, which will find what has been added to its callbacks.  False when it has no
+  // bell (loop_bell.hpp).
+  [[nodiscard]] bool ring();
+  [[nodiscard]] bool has_bell();
+  void set_bell(int descriptor);
+  // The bell with this descriptor, which is open still, is no more.
+  void drop_bell(int descriptor);
+
  private:
   friend struct LoopQueueSlots;
 
   PyObject* loop_;  // a weak reference
   Delivery* head_;  // oldest first
   Delivery* tail_;
+  int bell_;       // an eventfd; negative: none
   bool draining_;  // a drain is scheduled or running
 #ifdef Py_GIL_DISABLED
   ObjectMutex mutex_;

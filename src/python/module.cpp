@@ -8,6 +8,7 @@
 #include "python/future.hpp"
 #include "python/group.hpp"
 #include "python/lifecycle.hpp"
+#include "python/loop_bell.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/loop_queue.hpp"
 #include "python/map_job.hpp"
@@ -25,9 +26,9 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   PyObject* m = module.ptr();
   const bool made = stdlib.load() && names.load() && FutureCondition::make_type(m) &&
                     Future::make_type(m) && make_await_type(m) && LoopQueue::make_type(m) &&
-                    make_loop_bridge(m) && Group::make_type(m) && PythonWorker::make_type(m) &&
-                    make_current_task(m) && MapJob::make_iterator_type(m) &&
-                    make_executor_type(m) && install_lifecycle(m);
+                    make_bell_type(m) && make_loop_bridge(m) && Group::make_type(m) &&
+                    PythonWorker::make_type(m) && make_current_task(m) &&
+                    MapJob::make_iterator_type(m) && make_executor_type(m) && install_lifecycle(m);
   if (!made) throw pybind11::error_already_set();
 }
 

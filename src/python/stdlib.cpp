@@ -12,6 +12,12 @@ bool get(PyObject* module, const char* name, PyObject*& into) {
   return into != nullptr;
 }
 
+bool get_globals(const char* name, PyObject*& into) {
+  const Ref module = Ref::steal(PyImport_ImportModule(name));
+  if (module) into = Py_NewRef(PyModule_GetDict(module.get()));
+  return into != nullptr;
+}
+
 }  // namespace
 
 bool Stdlib::load() {
@@ -33,6 +39,13 @@ bool Stdlib::load() {
          get(types.get(), "GenericAlias", generic_alias);
 }
 
+bool Stdlib::load_epoll() {
+  const Ref selectors = Ref::steal(PyImport_ImportModule("selectors"));
+  if (!selectors) return false;
+  if (!get(selectors.get(), "EpollSelector", epoll_selector)) PyErr_Clear();
+  return true;
+}
+
 bool Stdlib::load_asyncio() {
   if (asyncio_loaded_.load(std::memory_order_acquire)) return true;  // pairs with the store below
   const Ref asyncio = Ref::steal(PyImport_ImportModule("asyncio"));
@@ -40,7 +53,9 @@ bool Stdlib::load_asyncio() {
                       get(asyncio.get(), "TimeoutError", asyncio_timeout_error) &&
                       get(asyncio.get(), "InvalidStateError", asyncio_invalid_state_error) &&
                       get(asyncio.get(), "get_running_loop", get_running_loop) &&
-                      get(asyncio.get(), "_get_running_loop", running_loop_or_none);
+                      get(asyncio.get(), "_get_running_loop", running_loop_or_none) &&
+                      get_globals("asyncio.base_events", base_events) &&
+                      get_globals("asyncio.selector_events", selector_events) && load_epoll();
   if (loaded) asyncio_loaded_.store(true, std::memory_order_release);
   return loaded;
 }
@@ -73,6 +88,12 @@ bool Names::load() {
       {&get_loop, "get_loop"},
       {&start_worker, "_start_worker"},
       {&qualname, "__qualname__"},
+      {&add_reader, "add_reader"},
+      {&write_to_self, "_write_to_self"},
+      {&selector, "_selector"},
+      {&thread_id, "_thread_id"},
+      {&debug, "_debug"},
+      {&queue_of_loop, "_treadle_queue"},
   };
   for (const auto& [slot, text] : all) {
     *slot = PyUnicode_InternFromString(text);

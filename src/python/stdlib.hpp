@@ -29,11 +29,16 @@ struct Stdlib {
   PyObject* asyncio_invalid_state_error = nullptr;
   PyObject* get_running_loop = nullptr;
   PyObject* running_loop_or_none = nullptr;
+  PyObject* base_events = nullptr;      // the globals of asyncio.base_events
+  PyObject* selector_events = nullptr;  // and those of asyncio.selector_events
+  PyObject* epoll_selector = nullptr;   // stays null where there is no epoll
 
   [[nodiscard]] bool load();
   [[nodiscard]] bool load_asyncio();
 
  private:
+  [[nodiscard]] bool load_epoll();
+
   std::atomic<bool> asyncio_loaded_{false};
 };
 
@@ -44,7 +49,8 @@ struct Names {
   PyObject *add_result, *add_exception, *add_cancelled, *invoke_callbacks, *submit, *run, *future,
       *result, *set_result, *set_exception, *cancel, *cancelled, *done, *create_future,
       *call_soon_threadsafe, *call_soon, *is_closed, *self, *run_in_executor, *call_set_state,
-      *get_running_loop, *asyncio, *trio, *get_loop, *start_worker, *qualname;
+      *get_running_loop, *asyncio, *trio, *get_loop, *start_worker, *qualname, *add_reader,
+      *write_to_self, *selector, *thread_id, *debug, *queue_of_loop;
 
   [[nodiscard]] bool load();
 };
