@@ -87,6 +87,12 @@ class LoopQueue:
     """Completions on their way into one event loop."""
 
 @final
+class LoopBell:
+    """A reader of an event loop that other threads wake it by."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> None: ...
+
+@final
 class LoopDrain:
     """A callback of an event loop that completes a batch of its futures."""
 
@@ -112,6 +118,9 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         self, fn: Callable[..., _T], /, *iterables: Iterable[Any]
     ) -> list[Future[_T]]: ...
     def _submit_native(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]: ...
+    def _submit_plain(
+        self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any
+    ) -> Future[_T] | None: ...
     def _map(
         self,
         fn: Callable[..., _T],

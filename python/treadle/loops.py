@@ -15,16 +15,27 @@ from treadle.executors.thread import ThreadPoolExecutor
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
     from concurrent.futures import Executor
     from typing import Any, ParamSpec, TypeVar, overload
+
+    from treadle._core import Future
 
     P = ParamSpec("P")
     T = TypeVar("T")
 
 __all__ = ["run", "run_in_thread", "to_thread"]
 
-_shared: dict[str, ThreadPoolExecutor] = {}  # the pools of `to_thread`, from their first use on
+# The pools of `to_thread`, from their first use on, by depth: 0 is for everybody, 1 for what the
+# workers of 0 await in loops of their own, and so on.
+_shared: dict[int, ThreadPoolExecutor] = {}
+
+
+def _no_pool_yet(*_: object, **__: object) -> None:
+    """In place of the first pool's `_submit_plain`."""
+
+
+_submit_plain: Any = _no_pool_yet
 
 
 async def to_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -49,32 +60,32 @@ async def to_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
         size = await treadle.to_thread(os.path.getsize, path)
     """
-    refuse_coroutine_function(fn, "to_thread")
-    return await _in_shared_pool(fn, *args, **kwargs)
+    future: Future[T] | None = _submit_plain(fn, *args, **kwargs)
+    if future is None:
+        refuse_coroutine_function(fn, "to_thread")
+        future = _in_shared_pool(fn, *args, **kwargs)
+    return await future
 
 
-def _in_shared_pool(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-    pool = _shared_pool()
-    if threading.current_thread() in pool._threads:  # pyright: ignore[reportPrivateUsage]
-        # A call that runs a loop of its own: if all workers did, nobody would be left to serve
-        # them.  asyncio has a pool for each loop.
-        asyncio: Any = sys.modules.get("asyncio")
-        if asyncio is not None and asyncio._get_running_loop() is not None:
-            nested: Awaitable[T] = asyncio.to_thread(fn, *args, **kwargs)
-            return nested
-        pool = _shared_pool("nested")
-    return pool.submit(fn, *args, **kwargs)
+def _in_shared_pool(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Submit to the pool that serves this thread.
 
-
-def _shared_pool(which: str = "outer") -> ThreadPoolExecutor:
-    """A pool of `to_thread`; in the child of a fork it is the same one, which starts clean there.
-
-    There is no lock, which a fork could leave taken: a pool that comes second has no threads yet.
+    Were it the one that the thread belongs to, all workers could wait for calls that nobody is
+    left to run.
     """
-    pool = _shared.get(which)
+    global _submit_plain
+    thread = threading.current_thread()
+    depth = 0
+    for level, pool in list(_shared.items()):
+        if thread in pool._threads:  # pyright: ignore[reportPrivateUsage]
+            depth = level + 1
+    pool = _shared.get(depth)
     if pool is None:
-        pool = _shared.setdefault(which, ThreadPoolExecutor(thread_name_prefix="treadle"))
-    return pool
+        # There is no lock, which a fork could leave taken: a pool that comes second has no threads
+        # yet.  In the child of a fork the pools are the same, and start clean there.
+        pool = _shared.setdefault(depth, ThreadPoolExecutor(thread_name_prefix="treadle"))
+        _submit_plain = _shared[0]._submit_plain
+    return pool.submit(fn, *args, **kwargs)
 
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@
 #include "python/arguments.hpp"
 #include "python/asyncio_code.hpp"
 #include "python/batch.hpp"
+#include "python/blocking_function.hpp"
 #include "python/context.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
+#include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
 #include "python/work_queue.hpp"
@@ -62,20 +64,6 @@ bool uses_own_submit(PyObject* self) {
   return submit && PyCFunction_Check(submit.get()) != 0 &&
          PyCFunction_GET_FUNCTION(submit.get()) == as_method(&submit_method) &&
          !standard_submit_replaced();
-}
-
-// False, with an error set, for a coroutine function: called in a thread it would do nothing but
-// make a coroutine that nobody awaits.
-bool is_for_threads(PyObject* fn, const char* method) {
-  PyObject* function = PyMethod_Check(fn) != 0 ? PyMethod_GET_FUNCTION(fn) : fn;
-  if (PyFunction_Check(function) == 0) return true;
-  const auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function));
-  if ((code->co_flags & CO_COROUTINE) == 0) return true;
-  PyErr_Format(PyExc_TypeError,
-               "%s is for blocking functions, and %S is a coroutine function: await its call "
-               "itself, without a thread",
-               method, reinterpret_cast<PyFunctionObject*>(function)->func_qualname);
-  return false;
 }
 
 // A future with its call, for the queue: the reference returned is the caller's.
@@ -157,6 +145,17 @@ PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   return method ? PyObject_Vectorcall(method.get(), arguments, static_cast<std::size_t>(positional),
                                       keyword_names)
                 : nullptr;
+}
+
+// _submit_plain(fn, ...): submit, if nothing is odd: neither the function, nor the caller (a worker
+// of any pool), nor `submit` itself.  None otherwise.
+PyObject* submit_plain(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                       PyObject* keyword_names) {
+  if (positional == 0 || !is_plainly_blocking(arguments[0]) || standard_submit_replaced() ||
+      PythonWorker::current() != nullptr) {
+    Py_RETURN_NONE;
+  }
+  return submit_native(self, arguments, positional, keyword_names);
 }
 
 // ---- batches
@@ -356,6 +355,7 @@ bool make_executor_type(PyObject* module) {
        "    >>> [f.result() for f in pool.submit_many(abs, [-1, 2])]\n"
        "    [1, 2]"},
       {"_submit_native", as_method(&submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_submit_plain", as_method(&submit_plain), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_map", map, METH_VARARGS, nullptr},
       {"_open", open, METH_VARARGS, nullptr},
       {"_close", close, METH_NOARGS, nullptr},

@@ -42,20 +42,25 @@ def test_completions_keep_their_place_among_the_loops_callbacks(
     async def main() -> list[bool]:
         loop = asyncio.get_running_loop()
         seen: list[bool] = []
+        both = asyncio.Event()
+
+        def look() -> None:
+            seen.append(future.done())
+            if len(seen) == 2:
+                both.set()
+
         await loop.run_in_executor(pool, abs, 1)  # from here on the loop has all it wants to have
         before_end = threading.Event()
 
         def call() -> None:
-            loop.call_soon_threadsafe(lambda: seen.append(future.done()))
+            loop.call_soon_threadsafe(look)
             before_end.set()
 
         future = loop.run_in_executor(pool, call)
         before_end.wait(LIMIT)
         # The loop does not turn before the future's completion is on its way, too.
-        after = pool.submit(loop.call_soon_threadsafe, lambda: seen.append(future.done()))
-        after.result(LIMIT)
-        while len(seen) < 2:
-            await asyncio.sleep(0)
+        pool.submit(loop.call_soon_threadsafe, look).result(LIMIT)
+        await both.wait()
         return seen
 
     assert run_on(kind, main()) == [False, True]
@@ -131,9 +136,7 @@ def test_a_loop_that_was_first_asked_by_another_thread_is_woken(
     async def main() -> None:
         loop = asyncio.get_running_loop()
         asked = in_thread(loop.run_in_executor, executor, abs, -1)
-        while asked.thread.is_alive():
-            await asyncio.sleep(0.001)
-        assert await asyncio.wait_for(asked.get(), LIMIT) == 1
+        assert await asyncio.wait_for(asked.get(), LIMIT) == 1  # it did not need the loop
         await call_often(executor)
 
     run_on(kind, main())

@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import sys
+import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -264,24 +265,59 @@ def test_the_child_of_a_fork_goes_on_with_threads_of_its_own() -> None:
     assert output.split() == ["8", "32", "child", "32", "0"]
 
 
-def test_calls_that_run_loops_of_their_own_do_not_wait_for_each_other() -> None:
+ALL_AT_ONCE = {
+    "asyncio": """
+        import asyncio
+
+        def run(fn, *args):
+            return asyncio.run(fn(*args))
+
+        async def at_once(calls, fn, *args):
+            await asyncio.gather(*(fn(*args) for _ in range(calls)))
+        """,
+    "trio": """
+        from trio import open_nursery, run
+
+        async def at_once(calls, fn, *args):
+            async with open_nursery() as nursery:
+                for _ in range(calls):
+                    nursery.start_soon(fn, *args)
+        """,
+}
+
+
+@pytest.mark.parametrize("loops", ALL_AT_ONCE)
+@pytest.mark.parametrize("threads", [1, 4])
+def test_calls_that_run_loops_of_their_own_do_not_wait_for_each_other(
+    loops: str, threads: int
+) -> None:
+    pytest.importorskip(loops)
     output = run_python(
-        "import os; os.environ['TREADLE_MAX_WORKERS'] = '1'\nimport asyncio, treadle\n",
-        """
+        textwrap.dedent(ALL_AT_ONCE[loops]),
+        f"""
+        import os
+        os.environ["TREADLE_MAX_WORKERS"] = "{threads}"
+        import treadle
+
+        results = []
+
         @treadle.run_in_thread
         def innermost():
             return 1
 
-        def nested():
-            return asyncio.run(treadle.to_thread(int, "2")) + asyncio.run(innermost())
+        def nested(levels):
+            return run(treadle.to_thread, int, "2") + run(innermost) + (
+                run(treadle.to_thread, nested, levels - 1) if levels else 0
+            )
 
-        async def main():
-            return await asyncio.gather(*(treadle.to_thread(nested) for _ in range(20)))
+        async def outermost():
+            results.append(await treadle.to_thread(nested, 3))
 
-        print(sum(asyncio.run(main())))
+        run(at_once, 20, outermost)
+        print(len(results), set(results))
         """,
     )
-    assert output == "60\n"
+    assert output == "20 {12}\n"
 
 
 def test_asyncio_is_not_imported_before_it_is_used() -> None:
