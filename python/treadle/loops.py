@@ -76,8 +76,8 @@ def _in_shared_pool(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     global _submit_plain
     thread = threading.current_thread()
     depth = 0
-    for level, pool in list(_shared.items()):
-        if thread in pool._threads:  # pyright: ignore[reportPrivateUsage]
+    for level, other in list(_shared.items()):
+        if thread in other._threads:  # pyright: ignore[reportPrivateUsage]
             depth = level + 1
     pool = _shared.get(depth)
     if pool is None:
