@@ -1,7 +1,7 @@
 """What does an awaited task cost, and `to_thread`, on asyncio and on trio?
 
-A gather makes a task of asyncio's for each call: with coroutines that do nothing it costs what the
-line "asyncio's own part" says, and no pool can make that less.
+A gather makes a task of asyncio's for each call.  What is left of its time when no threads are
+involved at all is in the lines "coroutines that do nothing" and "a pool without threads".
 """
 
 from __future__ import annotations

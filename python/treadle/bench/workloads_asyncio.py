@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from time import perf_counter, sleep
-from typing import Any, Final
+from typing import Final
 
 from treadle.bench import rivals
 from treadle.bench.callables import nothing
+from treadle.bench.floors import CHAINING, HOP, ChainedPool, hops
 from treadle.bench.on_loops import Work, on_asyncio
 from treadle.bench.rivals import Pool
 from treadle.bench.workload import Lab, Round, Rounds, workload
 
-FREE_POOL: Final = "a pool that costs nothing"
-HOP: Final = "lock and call_soon_threadsafe"
 PAUSE: Final = 0.1
-
-
-class FreePool(Executor):
-    """Calls at once, in the caller's thread: what is left is asyncio's own code."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future = Future[Any]()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def gathered(pool: Executor) -> Work:
@@ -50,35 +39,10 @@ def in_turn(pool: Executor) -> Work:
     return work
 
 
-async def hops(tasks: int) -> None:
-    """Wake a thread by a lock, have it wake the loop: the least that a call elsewhere can cost."""
-    loop = asyncio.get_running_loop()
-    asked = threading.Lock()
-    asked.acquire()
-    waiting: asyncio.Future[int] | None = None
-
-    def serve() -> None:
-        while True:
-            asked.acquire()
-            if waiting is None:
-                return
-            loop.call_soon_threadsafe(waiting.set_result, nothing(1))
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    for _ in range(tasks):
-        waiting = loop.create_future()
-        asked.release()
-        await waiting
-    waiting = None
-    asked.release()
-    thread.join()
-
-
 @workload("run_in_executor, gather of {tasks}", workers=2, tasks=3000, quick_tasks=1000)
 def asyncio_gather(lab: Lab) -> Rounds:
     """What does a call cost that asyncio hands to the pool, many at once?"""
-    pools: dict[str, Executor] = {**rivals.both_pools(lab), FREE_POOL: FreePool()}
+    pools: dict[str, Executor] = {**rivals.both_pools(lab), CHAINING: ChainedPool()}
     return {name: on_asyncio(lab, gathered(pool)) for name, pool in pools.items()}
 
 

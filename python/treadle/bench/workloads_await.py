@@ -13,13 +13,22 @@ from typing import Any, Final
 import treadle
 from treadle.bench import rivals
 from treadle.bench.callables import nothing
+from treadle.bench.floors import (
+    HOP,
+    NO_POOL,
+    NO_THREADS,
+    TRIO_HOP,
+    PoolWithoutThreads,
+    hops,
+    not_called,
+    trio_hops,
+)
 from treadle.bench.on_loops import Work, on_asyncio, on_trio, optional
+from treadle.bench.placement import on_one_processor
 from treadle.bench.rivals import ANYIO, ASGIREF
 from treadle.bench.workload import TREADLE, Lab, Round, Rounds, workload
-from treadle.bench.workloads_asyncio import FREE_POOL, FreePool
 
 TO_THREAD: Final = "asyncio.to_thread"
-LEAST: Final = "asyncio's own part"
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -41,11 +50,6 @@ def in_turn(call: Call) -> Work:
             await call(nothing, number)
 
     return work
-
-
-async def not_called(_: Callable[..., object], number: int) -> int:
-    """A coroutine in whose place no thread works."""
-    return number
 
 
 def others(lab: Lab) -> dict[str, Call]:
@@ -89,7 +93,7 @@ def beside_to_thread(
 def await_gather(lab: Lab) -> Rounds:
     """What does an awaited task cost, many at once?"""
     rounds = beside_to_thread(lab, rivals.treadle_pool(lab).submit, gathered)
-    return {**rounds, LEAST: on_asyncio(lab, gathered(not_called))}
+    return {**rounds, NO_POOL: on_asyncio(lab, gathered(not_called))}
 
 
 @workload("await a list of submitted tasks", workers=2, tasks=3000, quick_tasks=1000)
@@ -111,7 +115,18 @@ def await_list(lab: Lab) -> Rounds:
 @workload("await pool.submit(), one at a time", workers=2, tasks=1000, quick_tasks=300)
 def await_in_turn(lab: Lab) -> Rounds:
     """What does an awaited task cost, each after the last?"""
-    return beside_to_thread(lab, rivals.treadle_pool(lab).submit, in_turn)
+    rounds = beside_to_thread(lab, rivals.treadle_pool(lab).submit, in_turn)
+    return {**rounds, HOP: on_asyncio(lab, hops)}
+
+
+@workload(
+    "await pool.submit(), one at a time, on one processor", workers=1, fixed_workers=True,
+    tasks=1000, quick_tasks=300,
+)  # fmt: skip
+def await_in_turn_on_one_processor(lab: Lab) -> Rounds:
+    """The same with all threads on one processor: what do the libraries themselves need?"""
+    on_one_processor(lab)
+    return await_in_turn(lab)
 
 
 @workload("await a future that is done", workers=2, tasks=3000, quick_tasks=1000)
@@ -152,13 +167,28 @@ def await_done(lab: Lab) -> Rounds:
 def to_thread_gather(lab: Lab) -> Rounds:
     """What does a function cost that is called in a thread, many at once?"""
     rounds = beside_to_thread(lab, treadle.to_thread, gathered)
-    return {**rounds, LEAST: on_asyncio(lab, gathered(not_called))}
+    nobody = PoolWithoutThreads()
+
+    async def to_nobody(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return await nobody.submit(fn, *args, **kwargs)
+
+    return {**rounds, NO_THREADS: on_asyncio(lab, gathered(to_nobody))}
 
 
 @workload("treadle.to_thread, one at a time", workers=2, tasks=1000, quick_tasks=300)
 def to_thread_in_turn(lab: Lab) -> Rounds:
     """What does a function cost that is called in a thread, each after the last?"""
-    return beside_to_thread(lab, treadle.to_thread, in_turn)
+    return {**beside_to_thread(lab, treadle.to_thread, in_turn), HOP: on_asyncio(lab, hops)}
+
+
+@workload(
+    "treadle.to_thread, one at a time, on one processor", workers=1, fixed_workers=True,
+    tasks=1000, quick_tasks=300,
+)  # fmt: skip
+def to_thread_in_turn_on_one_processor(lab: Lab) -> Rounds:
+    """The same with all threads on one processor."""
+    on_one_processor(lab)
+    return to_thread_in_turn(lab)
 
 
 def default_executors(lab: Lab, shape: Callable[[Call], Work]) -> Rounds:
@@ -174,20 +204,20 @@ def asyncio_to_thread_gather(lab: Lab) -> Rounds:
     """What does `asyncio.to_thread` cost on our default executor, many at once?"""
     work = gathered(asyncio.to_thread)
 
-    async def on_free_pool(tasks: int) -> None:
+    async def with_nobody(tasks: int) -> None:
         loop: Any = asyncio.get_running_loop()
-        loop._default_executor = FreePool()  # `set_default_executor` takes only thread pools
+        loop._default_executor = PoolWithoutThreads()  # the setter takes only thread pools
         await work(tasks)
         loop._default_executor = None
 
     rounds = default_executors(lab, gathered)
-    return {**rounds, FREE_POOL: on_asyncio(lab, on_free_pool)}
+    return {**rounds, NO_THREADS: on_asyncio(lab, with_nobody)}
 
 
 @workload("asyncio.to_thread, one at a time", workers=2, tasks=1000, quick_tasks=300)
 def asyncio_to_thread_in_turn(lab: Lab) -> Rounds:
     """What does `asyncio.to_thread` cost on our default executor, each after the last?"""
-    return default_executors(lab, in_turn)
+    return {**default_executors(lab, in_turn), HOP: on_asyncio(lab, hops)}
 
 
 def nursery(call: Call) -> Work:
@@ -224,4 +254,5 @@ def trio_in_turn(lab: Lab) -> Rounds:
     return {
         TREADLE: on_trio(lab, in_turn(rivals.treadle_pool(lab).submit)),
         "trio.to_thread": on_trio(lab, in_turn(trio.to_thread.run_sync)),
+        TRIO_HOP: on_trio(lab, trio_hops),
     }

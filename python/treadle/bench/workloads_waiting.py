@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 import threading
 from _thread import LockType, allocate_lock
 from collections.abc import Callable, Generator, Iterable
@@ -16,8 +15,9 @@ from typing import Any, Final
 import treadle
 from treadle.bench import rivals
 from treadle.bench.callables import count_up, nothing
+from treadle.bench.placement import on_one_processor
 from treadle.bench.rivals import Pool
-from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, Unavailable, workload
+from treadle.bench.workload import STDLIB, TREADLE, Lab, Round, Rounds, workload
 
 
 class PingPong:
@@ -77,12 +77,7 @@ def round_trip(lab: Lab) -> Rounds:
 @workload("round trip on one processor", workers=1, fixed_workers=True, tasks=2000, quick_tasks=600)
 def round_trip_on_one_processor(lab: Lab) -> Rounds:
     """The same with all threads on one processor: what do the libraries themselves need?"""
-    if not hasattr(os, "sched_setaffinity"):
-        msg = "this system does not bind threads to processors"
-        raise Unavailable(msg)
-    processors = os.sched_getaffinity(0)
-    lab.stack.callback(os.sched_setaffinity, 0, processors)
-    os.sched_setaffinity(0, {min(processors)})  # the pools' threads inherit it
+    on_one_processor(lab)
     return _round_trips(lab)
 
 
