@@ -18,6 +18,7 @@ from treadle.errors import CancelledError
 from treadle.streaming import checks
 from treadle.streaming.bell import until_done
 from treadle.streaming.belt import Belt
+from treadle.streaming.flight import expect_wait
 from treadle.streaming.raising import raisable
 from treadle.streaming.running import Running, current_reader
 
@@ -171,9 +172,8 @@ class Iteration(Generic[T]):
         belt, producer = self._belt, self._producer
         self._running.reader = current_reader()
         belt.room.ring()
-        # A worker of the same pool that looks at this counts as blocked, so the generator finds
-        # a worker even where all of them read.
-        _ = getattr(producer, "_waiters", None)
+        if producer is not None:
+            expect_wait(producer)
         waiting = belt.filled.arm()
         if not self._buffer and producer is not None and not producer.done():
             return waiting

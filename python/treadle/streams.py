@@ -18,10 +18,11 @@ import threading
 from treadle._generic import Generic
 from treadle.errors import CancelledError
 from treadle.streaming import checks
+from treadle.streaming.asyncio_loop import running_loop
 from treadle.streaming.bell import Bell
 from treadle.streaming.feed import Feed
 from treadle.streaming.flight import AsCompleted, InOrder
-from treadle.streaming.pump import Pump, close_source, running_loop
+from treadle.streaming.pump import Pump, close_source
 from treadle.streaming.raising import raisable
 
 TYPE_CHECKING = False  # see compat.py

@@ -74,21 +74,39 @@ Ref find_call_set_state() {
 Known run_in_executor(find_run_in_executor);
 Known call_set_state(find_call_set_state);
 
-// The local variable `self` of a running function; none, and no error, when it has none.
-Ref self_of(PyFrameObject* frame) {
+// The local variables of a running function; one that it does not have is none, and no error.
+class Locals {
+ public:
 #if PY_VERSION_HEX >= 0x030C0000
-  Ref self = Ref::steal(PyFrame_GetVar(frame, names.self));
-#elif PY_VERSION_HEX >= 0x030B0000
-  const Ref locals = Ref::steal(PyFrame_GetLocals(frame));
-  Ref self = locals ? Ref::steal(PyObject_GetItem(locals.get(), names.self)) : Ref();
+  explicit Locals(PyFrameObject* frame) : frame_(frame) {}
+  [[nodiscard]] Ref get(PyObject* name) const {
+    return without_error(Ref::steal(PyFrame_GetVar(frame_, name)));
+  }
+
+ private:
+  PyFrameObject* frame_;
 #else
-  const Ref locals =
-      Ref::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_locals"));
-  Ref self = locals ? Ref::steal(PyObject_GetItem(locals.get(), names.self)) : Ref();
+  explicit Locals(PyFrameObject* frame)
+      : locals_(without_error(Ref::steal(
+#if PY_VERSION_HEX >= 0x030B0000
+            PyFrame_GetLocals(frame)
+#else
+            PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_locals")
 #endif
-  if (!self) PyErr_Clear();
-  return self;
-}
+                ))) {
+  }
+  [[nodiscard]] Ref get(PyObject* name) const {
+    return locals_ ? without_error(Ref::steal(PyObject_GetItem(locals_.get(), name))) : Ref();
+  }
+
+ private:
+  Ref locals_;
+#endif
+  static Ref without_error(Ref found) {
+    if (!found) PyErr_Clear();
+    return found;
+  }
+};
 
 // The object in the closure's cell called `name`; none when there is no such cell, or it is empty.
 Ref in_cell(PyObject* free_names, PyObject* closure, const char* name) {
@@ -105,12 +123,14 @@ Ref in_cell(PyObject* free_names, PyObject* closure, const char* name) {
 
 std::atomic<bool> chaining_seen{false};
 
-Ref find_loop_of_caller() {
+Ref find_loop_of_caller(PyObject* executor) {
   PyFrameObject* frame = PyEval_GetFrame();  // borrowed
   if (frame == nullptr) return {};
   const Ref code = Ref::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
   if (!run_in_executor.is(code.get(), names.run_in_executor)) return {};
-  return self_of(frame);
+  const Locals locals(frame);
+  // It may have called something compiled, which has no frame, and which has called `submit`.
+  return locals.get(names.executor).get() == executor ? locals.get(names.self) : Ref();
 }
 
 bool chaining_completes_at_once() {

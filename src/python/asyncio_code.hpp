@@ -20,13 +20,13 @@
 
 namespace treadle::python {
 
-// The loop whose `run_in_executor` is the calling Python function; none when it is another one.
+// The loop whose `run_in_executor` calls this executor's `submit`; none when something else does.
 // Nobody looks before a future has been chained for the first time: programmes without asyncio pay
 // nothing, and in others the first call of `run_in_executor` takes the ordinary way.
 extern std::atomic<bool> chaining_seen;  // a hint: relaxed, nothing depends on its order
-[[nodiscard]] Ref find_loop_of_caller();
-[[nodiscard]] inline Ref loop_of_caller() {
-  return chaining_seen.load(std::memory_order_relaxed) ? find_loop_of_caller() : Ref();
+[[nodiscard]] Ref find_loop_of_caller(PyObject* executor);
+[[nodiscard]] inline Ref loop_of_caller(PyObject* executor) {
+  return chaining_seen.load(std::memory_order_relaxed) ? find_loop_of_caller(executor) : Ref();
 }
 
 // Whether this version's closure ends the loop's future at once when it is called in the loop's own

@@ -12,6 +12,7 @@
 #include "python/await.hpp"
 
 #include "python/future.hpp"
+#include "python/helping.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/stdlib.hpp"
 
@@ -43,12 +44,23 @@ Ref trio_bridge() {
   return {};
 }
 
-// What asyncio raises in place of a StopIteration, which would look like the coroutine's result.
+// Raises what asyncio raises in place of a StopIteration, which would look like the coroutine's
+// result: its own future knows what that is in this version.
 void raise_instead_of_stop_iteration(PyObject* exception) {
-  PyObject* type = PY_VERSION_HEX >= 0x030C0000 ? PyExc_RuntimeError : PyExc_TypeError;
-  const Ref raised = Ref::steal(PyObject_CallFunction(
-      type, "s",
-      "StopIteration interacts badly with generators and cannot be raised into a Future"));
+  const Ref asyncio = Ref::steal(PyImport_GetModule(names.asyncio));
+  const Ref loop = asyncio && stdlib.load_asyncio()
+                       ? Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none))
+                       : Ref();
+  const Ref future = loop && loop.get() != Py_None ? new_future_of(loop.get()) : Ref();
+  if (future) {
+    const Ref taken =
+        Ref::steal(PyObject_CallMethodOneArg(future.get(), names.set_exception, exception));
+    const Ref nothing =
+        taken ? Ref::steal(PyObject_CallMethodNoArgs(future.get(), names.result)) : Ref();
+  }
+  if (PyErr_Occurred() != nullptr) return;
+  const Ref raised = Ref::steal(
+      PyObject_CallFunction(PyExc_RuntimeError, "s", "an awaited call has raised StopIteration"));
   if (!raised) return;
   PyException_SetCause(raised.get(), Py_NewRef(exception));
   raise_object(raised.get());
@@ -79,6 +91,7 @@ PyObject* outcome(PyObject* self) {
 
 // Delegates to a coroutine of trio's.  False with an error set.
 bool delegate_to_trio(Awaiter& awaiter, PyObject* bridge) {
+  expect_wait(Future::of(awaiter.future));
   const Ref coroutine = Ref::steal(PyObject_CallMethod(bridge, "wait", "O", awaiter.future));
   if (coroutine) awaiter.delegate = PyObject_CallMethod(coroutine.get(), "__await__", nullptr);
   return awaiter.delegate != nullptr;

@@ -135,7 +135,7 @@ PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t p
                         PyObject* keyword_names) {
   if (!standard_submit_replaced()) {
     if (positional != 0 && keyword_names == nullptr) {
-      if (const Ref loop = loop_of_caller()) {
+      if (const Ref loop = loop_of_caller(self)) {
         return submit_for_loop(self, loop.get(), arguments, positional);
       }
     }

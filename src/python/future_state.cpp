@@ -4,6 +4,7 @@
 
 #include "python/future_transition.hpp"
 #include "python/group.hpp"
+#include "python/helping.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/loop_queue.hpp"
 #include "python/stdlib.hpp"
@@ -151,6 +152,7 @@ int Future::attach_loop_future(PyObject* loop, PyObject* destination, bool at_on
   delivery->at_once = at_once;
   if (!attach_delivery(delivery.get())) return 0;
   (void)delivery.release();
+  expect_wait(*this);
   return 1;
 }
 

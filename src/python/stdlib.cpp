@@ -93,6 +93,7 @@ bool Names::load() {
       {&selector, "_selector"},
       {&thread_id, "_thread_id"},
       {&debug, "_debug"},
+      {&executor, "executor"},
       {&queue_of_loop, "_treadle_queue"},
   };
   for (const auto& [slot, text] : all) {

@@ -95,6 +95,29 @@ def test_submit_behind_a_partial_works_in_an_executor_of_another_kind(
     assert asyncio.run(main()) == 32
 
 
+def test_compiled_code_between_asyncio_and_the_pool_gets_an_ordinary_future(
+    executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no frame of its own, so the calling Python function is asyncio's."""
+    given: list[Any] = []
+
+    def look(future: Any, *, loop: Any) -> Any:
+        given.append(future)
+        return asyncio.wrap_future(future, loop=loop)
+
+    wrapper: Any = types.SimpleNamespace(submit=functools.partial(executor.submit))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(executor, pow, 2, 5)
+        monkeypatch.setattr(asyncio.futures, "wrap_future", look)
+        assert await loop.run_in_executor(wrapper, pow, 2, 5) == 32
+        monkeypatch.undo()
+
+    asyncio.run(main())
+    assert isinstance(given[0], concurrent.futures.Future)
+
+
 @each_loop
 @pytest.mark.parametrize("how", ["result", "exception", "cancel"])
 @pytest.mark.ours

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
     Flight: TypeAlias = "InOrder | AsCompleted"
 
-__all__ = ["AsCompleted", "InOrder"]
+__all__ = ["AsCompleted", "InOrder", "expect_wait"]
+
+
+def expect_wait(future: Future[Any]) -> None:
+    """Tell the future's pool that the caller is about to sleep until it ends.
+
+    A worker of the same pool that looks at this attribute counts as blocked until its task ends, so
+    that the calls find a worker even where all of them wait.
+    """
+    _ = getattr(future, "_waiters", None)
 
 
 class InOrder:
@@ -69,7 +78,9 @@ class InOrder:
 
     def ring_when_ready(self) -> None:
         with contextlib.suppress(IndexError):
-            self._futures[0].add_done_callback(self._bell.ring)
+            future = self._futures[0]
+            expect_wait(future)
+            future.add_done_callback(self._bell.ring)
 
     def cancel(self) -> None:
         """Cancel what has not started, and forget everything."""
@@ -126,10 +137,8 @@ class AsCompleted:
 
     def _wait(self) -> None:
         waiting = self._bell.arm()
-        # A worker of the same pool that looks at this counts as blocked, so the calls find a
-        # worker even where all of them wait.
         for future in list(self._flying)[:1]:
-            _ = getattr(future, "_waiters", None)
+            expect_wait(future)
         if self.ready() or not self._flying:
             self._bell.disarm()
         else:
@@ -137,6 +146,8 @@ class AsCompleted:
 
     def ring_when_ready(self) -> None:
         """Each end rings."""
+        for future in list(self._flying)[:1]:
+            expect_wait(future)
 
     def cancel(self) -> None:
         """Cancel what has not started, and forget everything."""

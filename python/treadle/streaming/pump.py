@@ -15,10 +15,10 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import sys
 
 from treadle._core import Future
 from treadle.errors import InvalidStateError
+from treadle.streaming.asyncio_loop import running_loop
 from treadle.streaming.bell import Bell, until_done
 
 TYPE_CHECKING = False  # see compat.py
@@ -29,15 +29,9 @@ if TYPE_CHECKING:
 
     from treadle.streaming.feed import Feed
 
-__all__ = ["Pump", "close_source", "running_loop"]
+__all__ = ["Pump", "close_source"]
 
 _ENDS_THE_LOOP = (KeyboardInterrupt, SystemExit)
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """This thread's running loop of asyncio, or None: also when asyncio was never imported."""
-    module = sys.modules.get("asyncio")
-    return None if module is None else module._get_running_loop()
 
 
 async def close_source(source: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from treadle.streaming.asyncio_loop import running_loop
 from treadle.streaming.bell import Bell
-from treadle.streaming.pump import running_loop
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
