@@ -186,7 +186,7 @@ def to_thread_in_turn(lab: Lab) -> Rounds:
     tasks=1000, quick_tasks=300,
 )  # fmt: skip
 def to_thread_in_turn_on_one_processor(lab: Lab) -> Rounds:
-    """The same with all threads on one processor."""
+    """The same with all threads on one processor: what do the libraries themselves need?"""
     on_one_processor(lab)
     return to_thread_in_turn(lab)
 
