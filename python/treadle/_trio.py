@@ -23,11 +23,28 @@ if TYPE_CHECKING:
 
 
 def is_running() -> bool:
-    """Whether the caller is a task of trio's, and not asyncio code that runs on top of trio."""
+    """Whether the caller is a task of trio's, and not asyncio code inside of one."""
     if not trio.lowlevel.in_trio_task():
         return False
     sniffio: Any = sys.modules.get("sniffio")
-    return sniffio is None or sniffio.current_async_library() == "trio"
+    if sniffio is not None and sniffio.current_async_library() != "trio":
+        return False  # trio-asyncio
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return True
+    task = asyncio.current_task()
+    return task is None or not _is_inside(task.get_coro(), trio.lowlevel.current_task().coro)
+
+
+def _is_inside(coroutine: Any, outer: Any) -> bool:
+    """Which of two coroutines that both run has been entered later, and runs the caller."""
+    inner_frame, outer_frame = (getattr(one, "cr_frame", None) for one in (coroutine, outer))
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame is not outer_frame:
+        if frame is inner_frame:
+            return True
+        frame = frame.f_back
+    return False
 
 
 async def wait(future: Future[T]) -> T:

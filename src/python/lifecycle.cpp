@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "python/loop_queue.hpp"
 #include "python/waiting.hpp"
 
 namespace treadle::python {
@@ -97,6 +98,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   registry().forking.store(0, std::memory_order_relaxed);
   registry().mutex.unlock();
   set_main_thread(PyThread_get_thread_ident());
+  LoopQueue::note_fork();
   const std::vector<PoolPtr> pools = live_pools();
   std::vector<Pool::Abandoned> abandoned;
   abandoned.reserve(pools.size());

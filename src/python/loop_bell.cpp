@@ -25,6 +25,7 @@ Bell& bell_of(PyObject* self) { return *reinterpret_cast<Bell*>(self); }
 // Whether the loop's method is the function that asyncio's own module, whose globals are given,
 // has made.  Runs no Python code, in which a signal handler could raise.
 bool is_of_asyncio(PyObject* loop, PyObject* name, PyObject* globals) {
+  if (Py_TYPE(loop)->tp_getattro != PyObject_GenericGetAttr) return false;
   const Ref method = Ref::steal(PyObject_GetAttr(loop, name));
   if (!method) PyErr_Clear();
   if (!method || PyMethod_Check(method.get()) == 0) return false;
@@ -51,7 +52,7 @@ bool may_be_changed_here(PyObject* loop) {
   return running.get() == loop || attribute_of(loop, names.thread_id).get() == Py_None;
 }
 
-// A new bell, known to its queue; none, and no error, where there is no eventfd to be had.
+// A new bell; none, and no error, where there is no eventfd to be had.
 Ref make_bell(PyObject* queue) {
   const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (descriptor < 0) return {};
@@ -63,8 +64,25 @@ Ref make_bell(PyObject* queue) {
   }
   bell_of(self.get()).queue = Py_NewRef(queue);
   bell_of(self.get()).descriptor = descriptor;
-  LoopQueue::of(queue).set_bell(descriptor);
   return self;
+}
+
+// Has the loop call the bell.  False with an error set.
+bool watch(PyObject* loop, PyObject* bell) {
+  const Ref descriptor = Ref::steal(PyLong_FromLong(bell_of(bell).descriptor));
+  // In a context of its own: the reader would keep the caller's variables as long as the loop.
+  const Ref context = descriptor ? Ref::steal(PyContext_New()) : Ref();
+  if (!context || PyContext_Enter(context.get()) < 0) return false;
+  // Somebody may have closed a descriptor that the loop watches still, and this be its number:
+  // then the loop would believe that it watches the new one already.
+  const Ref removed =
+      Ref::steal(PyObject_CallMethodOneArg(loop, names.remove_reader, descriptor.get()));
+  PyObject* const arguments[] = {loop, descriptor.get(), bell};
+  const Ref added =
+      removed ? Ref::steal(PyObject_VectorcallMethod(names.add_reader, arguments, 3, nullptr))
+              : Ref();
+  const SavedError saved;
+  return PyContext_Exit(context.get()) == 0 && added;
 }
 
 PyObject* answer(PyObject* self, PyObject*, PyObject*) {
@@ -95,15 +113,15 @@ void deallocate(PyObject* self) {
 
 bool hang_bell(PyObject* loop, PyObject* queue) {
   if (!may_ring(loop) || !is_of_asyncio(loop, names.add_reader, stdlib.selector_events) ||
+      !is_of_asyncio(loop, names.remove_reader, stdlib.selector_events) ||
       !is_of_asyncio(loop, names.write_to_self, stdlib.selector_events) || !runs_on_epoll(loop) ||
       !may_be_changed_here(loop)) {
     return true;
   }
   const Ref bell = make_bell(queue);
-  const Ref descriptor = bell ? Ref::steal(PyLong_FromLong(bell_of(bell.get()).descriptor)) : Ref();
-  PyObject* const arguments[] = {loop, descriptor.get(), bell.get()};
-  if (descriptor &&
-      Ref::steal(PyObject_VectorcallMethod(names.add_reader, arguments, 3, nullptr))) {
+  if (bell && watch(loop, bell.get())) {
+    // Known only now: a bell that is not watched must not be rung.
+    LoopQueue::of(queue).set_bell(bell_of(bell.get()).descriptor);
     return true;
   }
   const bool interrupted =

@@ -9,7 +9,7 @@
 //  1. Only for loops whose methods are asyncio's own, on epoll, outside of debug mode: any other is
 //     woken by its own `call_soon_threadsafe`.
 //  2. What the loop is to do stands among its callbacks before the bell rings, where
-//     `call_soon_threadsafe` would have put it: the order of callbacks is asyncio's.
+//     `call_soon_threadsafe` would have put it.  Later completions of the same batch come with it.
 //  3. The loop owns the bell, as the callback of a reader, and the bell owns the descriptor: it is
 //     closed with the loop, and the queue does not ring it after that.
 #pragma once

@@ -17,7 +17,10 @@ constexpr int kBatch = 256;
 // would not notice the latter: this one's end does.
 struct LoopDrain {
   PyObject_HEAD PyObject* queue;  // null: it has run
+  bool scheduled;                 // the loop has taken it
 };
+
+LoopDrain& drain_of(PyObject* self) { return *reinterpret_cast<LoopDrain*>(self); }
 
 PyTypeObject* drain_type = nullptr;
 
@@ -36,8 +39,11 @@ Ref call_later(PyObject* loop, LoopQueue& queue, PyObject* drain, Where where) {
   const bool bell = where == Where::kAnywhere && queue.has_bell() && may_ring(loop);
   if (bell || where == Where::kInTheLoop) {
     Ref handle = Ref::steal(PyObject_CallMethodOneArg(loop, names.call_soon, drain));
-    if (!handle || !bell || queue.ring()) return handle;
-    // The bell has gone meanwhile.  Two calls do no harm: a drain may find nothing to do.
+    if (!bell || (handle && queue.ring())) return handle;
+    if (!handle && PyErr_ExceptionMatches(PyExc_Exception) == 0) return {};
+    // The loop is in debug mode since a moment, or closed, or the bell has gone.  Two calls do no
+    // harm: a drain may find nothing to do.
+    PyErr_Clear();
   }
   return Ref::steal(PyObject_CallMethodOneArg(loop, names.call_soon_threadsafe, drain));
 }
@@ -49,10 +55,13 @@ bool schedule(PyObject* queue, Where where) {
   for (;;) {
     const Ref loop = LoopQueue::of(queue).loop();
     const Ref drain = loop ? Ref::steal(drain_type->tp_alloc(drain_type, 0)) : Ref();
-    if (drain) reinterpret_cast<LoopDrain*>(drain.get())->queue = Py_NewRef(queue);
+    if (drain) drain_of(drain.get()).queue = Py_NewRef(queue);
     const Ref scheduled =
         drain ? call_later(loop.get(), LoopQueue::of(queue), drain.get(), where) : Ref();
-    if (scheduled) break;
+    if (scheduled) {
+      drain_of(drain.get()).scheduled = true;
+      break;
+    }
     const bool interrupted =
         PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_Exception) == 0;
     if (interrupted) interruption = take_raised();
@@ -147,7 +156,7 @@ bool runs_here(LoopQueue& queue) {
 
 // The callback in the loop's thread.
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
-  const Ref queue = Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr));
+  const Ref queue = Ref::steal(std::exchange(drain_of(self).queue, nullptr));
   if (!queue) Py_RETURN_NONE;  // called by somebody else before
   int left = kBatch;
   while (left != 0 && complete_next(LoopQueue::of(queue.get()))) --left;
@@ -165,19 +174,24 @@ PyObject* drain(PyObject* self, PyObject*, PyObject*) {
 
 int traverse_drain(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(reinterpret_cast<LoopDrain*>(self)->queue);
+  Py_VISIT(drain_of(self).queue);
   return 0;
 }
 
 void deallocate_drain(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (const Ref queue =
-          Ref::steal(std::exchange(reinterpret_cast<LoopDrain*>(self)->queue, nullptr))) {
+  if (const Ref queue = Ref::steal(std::exchange(drain_of(self).queue, nullptr))) {
     const SavedError saved;
-    // The loop has let go of it: it was closed, unless `schedule` was interrupted and tries again.
-    const Ref loop = LoopQueue::of(queue.get()).loop();
-    if (!loop || !is_open(loop.get())) LoopQueue::of(queue.get()).drop_all();
+    LoopQueue& lost = LoopQueue::of(queue.get());
+    const Ref loop = lost.loop();
+    if (!loop || !is_open(loop.get())) {
+      lost.drop_all();
+    } else if (drain_of(self).scheduled) {
+      // A signal handler has raised when the loop was about to call it.
+      lost.pause();
+      if (!lost.empty() && !schedule(queue.get(), Where::kAnywhere)) PyErr_WriteUnraisable(nullptr);
+    }
   }
   type->tp_free(self);
   Py_DECREF(type);

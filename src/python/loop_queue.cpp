@@ -1,5 +1,7 @@
 #include "python/loop_queue.hpp"
 
+#include <atomic>
+
 #ifdef __linux__
 #include <sys/eventfd.h>
 #endif
@@ -13,6 +15,8 @@ namespace {
 
 PyTypeObject* queue_type = nullptr;
 constexpr int kNoBell = -1;
+
+std::atomic<std::uint32_t> forks{0};  // of which this process is the child; changes without threads
 
 }  // namespace
 
@@ -29,6 +33,9 @@ Ref LoopQueue::loop() const {
 
 bool LoopQueue::put(Delivery* delivery) {
   const ObjectLock lock(mutex_);
+  // Whoever was about to schedule a drain when the process forked does not exist in the child.
+  const std::uint32_t process = forks.load(std::memory_order_relaxed);
+  if (std::exchange(process_, process) != process) draining_ = false;
   (tail_ != nullptr ? tail_->next : head_) = delivery;
   tail_ = delivery;
   return !std::exchange(draining_, true);
@@ -56,6 +63,13 @@ void LoopQueue::pause() {
   const ObjectLock lock(mutex_);
   draining_ = false;
 }
+
+bool LoopQueue::empty() {
+  const ObjectLock lock(mutex_);
+  return head_ == nullptr;
+}
+
+void LoopQueue::note_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 void LoopQueue::drop_all() {
   while (Delivery* delivery = pop()) delete delivery;
@@ -116,21 +130,22 @@ struct LoopQueueSlots {
     Ref self = Ref::steal(queue_type->tp_alloc(queue_type, 0));
     if (!self) return {};
     LoopQueue::of(self.get()).bell_ = kNoBell;
+    LoopQueue::of(self.get()).process_ = forks.load(std::memory_order_relaxed);
     LoopQueue::of(self.get()).loop_ = PyWeakref_NewRef(loop, nullptr);
     return LoopQueue::of(self.get()).loop_ != nullptr ? std::move(self) : Ref();
   }
 };
 
 Ref LoopQueue::of_loop(PyObject* loop) {
-  Ref queue = Ref::steal(PyObject_GetAttr(loop, names.queue_of_loop));
+  Ref queue = Ref::steal(PyObject_GenericGetAttr(loop, names.queue_of_loop));
   if (!queue) PyErr_Clear();
-  // The attribute of an object that stands for another loop may be the other's.
+  // Found without the loop's own code; an object that was copied from a loop has the other's.
   if (queue && Py_IS_TYPE(queue.get(), queue_type) && of(queue.get()).loop().get() == loop) {
     return queue;
   }
   queue = LoopQueueSlots::make(loop);
   if (!queue) return {};
-  if (PyObject_SetAttr(loop, names.queue_of_loop, queue.get()) < 0) {
+  if (PyObject_GenericSetAttr(loop, names.queue_of_loop, queue.get()) < 0) {
     PyErr_Clear();  // it takes no attributes: each completion comes alone
     return queue;
   }

@@ -37,6 +37,9 @@ class LoopQueue {
   // No drain is under way, though there may be something to drain: the next `put` asks for one.
   void pause();
   void drop_all();
+  [[nodiscard]] bool empty();
+  // In the child of a fork: the drains that other threads were about to schedule will not come.
+  static void note_fork();
 
   // Wakes the loop, which will find what has been added to its callbacks.  False when it has no
   // bell (loop_bell.hpp).
@@ -52,8 +55,9 @@ class LoopQueue {
   PyObject* loop_;  // a weak reference
   Delivery* head_;  // oldest first
   Delivery* tail_;
-  int bell_;       // an eventfd; negative: none
-  bool draining_;  // a drain is scheduled or running
+  int bell_;               // an eventfd; negative: none
+  std::uint32_t process_;  // in which `draining_` was last looked at
+  bool draining_;          // a drain is scheduled or running
 #ifdef Py_GIL_DISABLED
   ObjectMutex mutex_;
 #else

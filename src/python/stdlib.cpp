@@ -89,6 +89,7 @@ bool Names::load() {
       {&start_worker, "_start_worker"},
       {&qualname, "__qualname__"},
       {&add_reader, "add_reader"},
+      {&remove_reader, "remove_reader"},
       {&write_to_self, "_write_to_self"},
       {&selector, "_selector"},
       {&thread_id, "_thread_id"},

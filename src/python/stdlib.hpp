@@ -50,7 +50,7 @@ struct Names {
       *result, *set_result, *set_exception, *cancel, *cancelled, *done, *create_future,
       *call_soon_threadsafe, *call_soon, *is_closed, *self, *run_in_executor, *call_set_state,
       *get_running_loop, *asyncio, *trio, *get_loop, *start_worker, *qualname, *add_reader,
-      *write_to_self, *selector, *thread_id, *debug, *queue_of_loop, *executor;
+      *remove_reader, *write_to_self, *selector, *thread_id, *debug, *queue_of_loop, *executor;
 
   [[nodiscard]] bool load();
 };

@@ -1,4 +1,4 @@
-"""Trio as a guest of asyncio: its tasks run in callbacks of a loop of asyncio's."""
+"""Trio as a guest of asyncio, and either inside of the other: whose task awaits decides."""
 
 from __future__ import annotations
 
@@ -66,3 +66,45 @@ def test_a_time_limit_is_trios(gate: Gate) -> None:
             gate.open()
 
     run_as_guest(main)
+
+
+async def on_asyncio(executor: Any) -> list[int]:
+    await asyncio.sleep(0)
+    assert await treadle.to_thread(abs, -7) == 7
+    return [item async for item in executor.stream(abs, range(3))] + [await executor.submit(int)]
+
+
+async def on_trio(executor: Any) -> list[int]:
+    await trio.sleep(0)
+    assert await treadle.to_thread(abs, -7) == 7
+    return [item async for item in executor.stream(abs, range(3))] + [await executor.submit(int)]
+
+
+def test_asyncio_inside_of_a_trio_task(executor: Any) -> None:
+    async def main() -> list[int]:
+        inner = asyncio.run(on_asyncio(executor))
+        return inner + await on_trio(executor)
+
+    assert trio.run(main) == [0, 1, 2, 0] * 2
+
+
+def test_trio_inside_of_an_asyncio_task(executor: Any) -> None:
+    async def main() -> list[int]:
+        inner: list[int] = trio.run(on_trio, executor)
+        return inner + await on_asyncio(executor)
+
+    assert asyncio.run(main()) == [0, 1, 2, 0] * 2
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="tasks are never eager")
+def test_an_eager_task_of_asyncio_begun_by_a_guest(executor: Any) -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+        over = trio.Event()
+        task = loop.create_task(on_asyncio(executor))
+        task.add_done_callback(lambda _: over.set())
+        await over.wait()
+        return task.result()
+
+    assert run_as_guest(main) == [0, 1, 2, 0]
