@@ -21,6 +21,8 @@ class FifoQueue {
 
   [[nodiscard]] bool empty() const { return head_ == nullptr; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  // The oldest task, or null.
+  [[nodiscard]] Task* front() const { return head_; }
 
   void push_back(Task& task) {
     (tail_ != nullptr ? tail_->next_ : head_) = &task;

@@ -129,9 +129,9 @@ void Scheduler::close(Closed reason) {
   if (idle_ != 0) call_idle_locked()->call();
 }
 
-FifoQueue Scheduler::drain() {
+TaskQueue Scheduler::drain() {
   const MutexLock lock(mutex_);
-  FifoQueue drained;
+  TaskQueue drained;
   drained.swap(queue_);
   return drained;
 }
@@ -155,12 +155,12 @@ Closed Scheduler::closed() {
   return closed_;
 }
 
-FifoQueue Scheduler::restart_in_child() {
+TaskQueue Scheduler::restart_in_child() {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_top_ = nullptr;
   idle_ = searching_ = starting_ = threads_ = blocked_ = 0;
-  FifoQueue drained;
+  TaskQueue drained;
   drained.swap(queue_);
   return drained;
 }

@@ -1,5 +1,5 @@
-// Who runs what: a queue of tasks, the workers that take from it, and when a worker is woken,
-// added or let go.
+// Who runs what: a queue of tasks (task_queue.hpp), the workers that take from it, and when a
+// worker is woken, added or let go.
 //
 // A host embeds the scheduler and supplies what it cannot know (`work` below): how to run a task,
 // how to make its outcome visible, and how to enter and leave the state in which tasks may run
@@ -33,9 +33,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/fifo_queue.hpp"
 #include "core/mutex.hpp"
 #include "core/parking_spot.hpp"
+#include "core/task_queue.hpp"
 #include "core/worker.hpp"
 
 namespace treadle {
@@ -80,8 +80,18 @@ class Scheduler {
   // Refuses tasks from now on.  What is queued still runs.
   void close(Closed reason) TREADLE_EXCLUDES(mutex_);
   // Empties the queue; the tasks are the caller's.
-  FifoQueue drain() TREADLE_EXCLUDES(mutex_);
-  // Takes back the oldest task that `wanted(task)` accepts, or null.  Walks the queue.
+  TaskQueue drain() TREADLE_EXCLUDES(mutex_);
+  // Takes back a ranked task; false when it is not in the queue (any more).
+  [[nodiscard]] bool remove(Task& task) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.remove(task);
+  }
+  // Gives a ranked task another level; false when it is not in the queue (any more).
+  [[nodiscard]] bool move(Task& task, std::int64_t level) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.move(task, level);
+  }
+  // Takes back the first task that `wanted(task)` accepts, or null.  Walks the queue.
   template <class Wanted>
   Task* withdraw(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -97,7 +107,7 @@ class Scheduler {
 
   // In the child of a fork, where no worker's thread exists: a fresh mutex, no threads, an empty
   // queue; what was queued is the caller's.
-  FifoQueue restart_in_child();
+  TaskQueue restart_in_child();
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
   static void orphan(Worker& self) { self.orphaned_ = true; }
 
@@ -118,7 +128,7 @@ class Scheduler {
   Worker* call_idle_locked() TREADLE_REQUIRES(mutex_);
 
   Mutex mutex_;
-  FifoQueue queue_ TREADLE_GUARDED_BY(mutex_);
+  TaskQueue queue_ TREADLE_GUARDED_BY(mutex_);
   Worker* idle_top_ TREADLE_GUARDED_BY(mutex_) = nullptr;  // a stack: the warmest on top
   std::size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t searching_ TREADLE_GUARDED_BY(mutex_) = 0;

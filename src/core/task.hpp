@@ -8,6 +8,8 @@
 
 namespace treadle {
 
+class Rank;
+
 class Task {
  public:
   explicit Task(std::uint8_t kind) : kind_(kind) {}
@@ -17,12 +19,17 @@ class Task {
   // A number that the host chose, to tell its kinds of tasks apart.
   [[nodiscard]] std::uint8_t kind() const { return kind_; }
 
+  // Its place in the queue; null: behind whoever came before.  Set before it is queued.
+  [[nodiscard]] Rank* rank() const { return rank_; }
+
  protected:
   ~Task() = default;
+  void set_rank(Rank* rank) { rank_ = rank; }
 
  private:
   friend class FifoQueue;
   Task* next_ = nullptr;
+  Rank* rank_ = nullptr;
   std::uint8_t kind_;
 };
 

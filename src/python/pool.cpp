@@ -113,7 +113,7 @@ void Pool::raise_refused(Closed reason) const {
 namespace {
 
 template <class End>
-void end_all(FifoQueue queue, End end) {
+void end_all(TaskQueue queue, End end) {
   while (Task* task = queue.pop_front()) {
     if (task->kind() == kFutureTask) {
       auto& future = static_cast<Future&>(*task);

@@ -90,7 +90,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
 };
 
 struct Pool::Abandoned {
-  FifoQueue queue;
+  TaskQueue queue;
   std::vector<Seat> seats;
 };
 

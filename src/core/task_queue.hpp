@@ -1,0 +1,118 @@
+// The queue of a scheduler: first come, first served, until a task comes with a rank.
+//
+// Tasks without rank stand in a list, in constant time and without memory; they count as tasks of
+// level 0 without deadline.  Ranked ones stand in a tree inside of their ranks: one more and one
+// less costs the logarithm of their number, the last in order nearly nothing, and any can be taken
+// out without a walk.
+//
+// Thread safety: none; the scheduler guards it with its mutex.
+// Invariants:
+//  1. Tasks leave in the order of (level, deadline, submission).
+//  2. No ranked task is equal to those without rank: the host ranks all tasks of level 0 without
+//     deadline, or none.  So which of two equals came first is never asked across the two.
+//  3. A task that has left may enter another queue at once.
+#pragma once
+
+#include <boost/intrusive/set.hpp>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/fifo_queue.hpp"
+#include "core/rank.hpp"
+
+namespace treadle {
+
+class TaskQueue {
+ public:
+  TaskQueue() = default;
+  TaskQueue(TaskQueue&& other) noexcept { swap(other); }
+  TaskQueue& operator=(TaskQueue&&) = delete;
+
+  [[nodiscard]] bool empty() const { return plain_.empty() && ranked_.empty(); }
+  [[nodiscard]] std::size_t size() const { return plain_.size() + ranked_.size(); }
+
+  void push_back(Task& task) {
+    if (task.rank() == nullptr) {
+      plain_.push_back(task);
+    } else {
+      insert(task);
+    }
+  }
+
+  // Puts all of `tasks`, in their order, behind what is here; `tasks` is empty afterwards.
+  void append(FifoQueue& tasks) {
+    if (tasks.front() == nullptr || tasks.front()->rank() == nullptr) {
+      plain_.append(tasks);  // ranked are all or none
+      return;
+    }
+    while (Task* task = tasks.pop_front()) insert(*task);
+  }
+
+  // The first task in order, or null.
+  Task* pop_front() {
+    if (ranked_.empty()) return plain_.pop_front();
+    Rank& first = *ranked_.begin();
+    if (!plain_.empty() && !precedes_plain(first)) return plain_.pop_front();
+    return take(first);
+  }
+
+  // Takes out a ranked task; false when it is not in the queue.
+  bool remove(Task& task) {
+    Rank* rank = task.rank();
+    if (rank == nullptr || rank->task_ != &task) return false;
+    (void)take(*rank);
+    return true;
+  }
+
+  // Gives a ranked task that is in the queue another level, behind those that have it already;
+  // false when it is not in the queue.
+  bool move(Task& task, std::int64_t level) {
+    if (!remove(task)) return false;
+    task.rank()->level_ = level;
+    insert(task);
+    return true;
+  }
+
+  // Takes out the first task, in order of submission among those without rank and then in order,
+  // that `wanted` accepts; null when there is none.  Walks the queue.
+  template <class Wanted>
+  Task* remove_first(Wanted wanted) {
+    if (Task* task = plain_.remove_first(wanted)) return task;
+    for (Rank& rank : ranked_) {
+      if (wanted(*rank.task_)) return take(rank);
+    }
+    return nullptr;
+  }
+
+  void swap(TaskQueue& other) noexcept {
+    plain_.swap(other.plain_);
+    ranked_.swap(other.ranked_);
+    std::swap(next_, other.next_);
+  }
+
+ private:
+  using Tree = boost::intrusive::set<Rank, boost::intrusive::constant_time_size<true>>;
+
+  static bool precedes_plain(const Rank& rank) {
+    return rank.level() < 0 || (rank.level() == 0 && rank.deadline() != Rank::kNoDeadline);
+  }
+
+  void insert(Task& task) {
+    Rank& rank = *task.rank();
+    rank.sequence_ = next_++;
+    rank.task_ = &task;
+    // Behind the last: found without a search.
+    ranked_.insert(ranked_.end(), rank);
+  }
+
+  Task* take(Rank& rank) {
+    ranked_.erase(ranked_.iterator_to(rank));
+    return std::exchange(rank.task_, nullptr);
+  }
+
+  FifoQueue plain_;
+  Tree ranked_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace treadle
