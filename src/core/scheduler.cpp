@@ -129,11 +129,9 @@ void Scheduler::close(Closed reason) {
   if (idle_ != 0) call_idle_locked()->call();
 }
 
-TaskQueue Scheduler::drain() {
+FifoQueue Scheduler::drain() {
   const MutexLock lock(mutex_);
-  TaskQueue drained;
-  drained.swap(queue_);
-  return drained;
+  return queue_.drain();
 }
 
 Scheduler::Counts Scheduler::counts() {
@@ -155,14 +153,12 @@ Closed Scheduler::closed() {
   return closed_;
 }
 
-TaskQueue Scheduler::restart_in_child() {
+FifoQueue Scheduler::restart_in_child() {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_top_ = nullptr;
   idle_ = searching_ = starting_ = threads_ = blocked_ = 0;
-  TaskQueue drained;
-  drained.swap(queue_);
-  return drained;
+  return queue_.drain();
 }
 
 }  // namespace treadle

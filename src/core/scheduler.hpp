@@ -80,7 +80,7 @@ class Scheduler {
   // Refuses tasks from now on.  What is queued still runs.
   void close(Closed reason) TREADLE_EXCLUDES(mutex_);
   // Empties the queue; the tasks are the caller's.
-  TaskQueue drain() TREADLE_EXCLUDES(mutex_);
+  FifoQueue drain() TREADLE_EXCLUDES(mutex_);
   // Takes back a ranked task; false when it is not in the queue (any more).
   [[nodiscard]] bool remove(Task& task) TREADLE_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -98,6 +98,13 @@ class Scheduler {
     return queue_.remove_first(wanted);
   }
 
+  // The same for all of them.
+  template <class Wanted>
+  FifoQueue withdraw_all(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.remove_all(wanted);
+  }
+
   struct Counts {
     std::size_t threads, idle, searching, starting, queued;
   };
@@ -107,7 +114,7 @@ class Scheduler {
 
   // In the child of a fork, where no worker's thread exists: a fresh mutex, no threads, an empty
   // queue; what was queued is the caller's.
-  TaskQueue restart_in_child();
+  FifoQueue restart_in_child();
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
   static void orphan(Worker& self) { self.orphaned_ = true; }
 

@@ -20,17 +20,23 @@ class Task {
   [[nodiscard]] std::uint8_t kind() const { return kind_; }
 
   // Its place in the queue; null: behind whoever came before.  Set before it is queued.
-  [[nodiscard]] Rank* rank() const { return rank_; }
+  [[nodiscard]] Rank* rank() const { return ranked_ ? rank_ : nullptr; }
 
  protected:
   ~Task() = default;
-  void set_rank(Rank* rank) { rank_ = rank; }
+  // What the host keeps in the place of a rank, whether it ranks the task or not.
+  [[nodiscard]] Rank* kept_rank() const { return rank_; }
+  void keep_rank(Rank* rank, bool ranked) {
+    rank_ = rank;
+    ranked_ = ranked;
+  }
 
  private:
   friend class FifoQueue;
   Task* next_ = nullptr;
   Rank* rank_ = nullptr;
   std::uint8_t kind_;
+  bool ranked_ = false;
 };
 
 }  // namespace treadle

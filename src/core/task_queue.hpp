@@ -24,10 +24,6 @@ namespace treadle {
 
 class TaskQueue {
  public:
-  TaskQueue() = default;
-  TaskQueue(TaskQueue&& other) noexcept { swap(other); }
-  TaskQueue& operator=(TaskQueue&&) = delete;
-
   [[nodiscard]] bool empty() const { return plain_.empty() && ranked_.empty(); }
   [[nodiscard]] std::size_t size() const { return plain_.size() + ranked_.size(); }
 
@@ -84,10 +80,25 @@ class TaskQueue {
     return nullptr;
   }
 
-  void swap(TaskQueue& other) noexcept {
-    plain_.swap(other.plain_);
-    ranked_.swap(other.ranked_);
-    std::swap(next_, other.next_);
+  // Takes out all tasks that `wanted` accepts, in the order of `remove_first`.  Walks the queue.
+  template <class Wanted>
+  FifoQueue remove_all(Wanted wanted) {
+    FifoQueue removed, kept;
+    while (Task* task = plain_.pop_front()) (wanted(*task) ? removed : kept).push_back(*task);
+    plain_.swap(kept);
+    for (auto at = ranked_.begin(); at != ranked_.end();) {
+      Rank& rank = *at++;
+      if (wanted(*rank.task_)) removed.push_back(*take(rank));
+    }
+    return removed;
+  }
+
+  // Everything, in order.
+  FifoQueue drain() {
+    FifoQueue drained;
+    if (ranked_.empty()) drained.swap(plain_);
+    while (Task* task = pop_front()) drained.push_back(*task);
+    return drained;
   }
 
  private:

@@ -46,7 +46,10 @@ PyObject* check_cancelled(PyObject*, PyObject*) {
 PyObject* current_task(PyObject*, PyObject*) {
   Future* future = current_future();
   if (future == nullptr) Py_RETURN_NONE;
-  Ref name = name_of_call(PythonWorker::current()->current_call());
+  const TaskOptions* options = future->options();
+  Ref name = options != nullptr && options->settings && options->settings->name
+                 ? Ref::borrow(options->settings->name.get())
+                 : name_of_call(PythonWorker::current()->current_call());
   PyObject* self = name ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
   task_of(self).future = Py_NewRef(future->object());

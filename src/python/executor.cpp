@@ -28,6 +28,10 @@ HeapType<Executor> executor_type;
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names);
 
+}  // namespace
+
+PyTypeObject* executor_base() { return executor_type.type(); }
+
 Pool* pool_of(PyObject* self) {
   Pool* pool = executor_type.data(self).pool.get();
   if (pool == nullptr) {
@@ -55,6 +59,8 @@ bool standard_submit_replaced() {
   unchanged.store(standard->tp_version_tag, std::memory_order_relaxed);
   return false;
 }
+
+namespace {
 
 // False when a subclass or the instance overrides `submit`, or a tool has replaced it: whatever is
 // built on top of it has to call it then.
@@ -105,6 +111,61 @@ PyObject* push_task(Pool* pool, PyObject* object) {
   return nullptr;
 }
 
+// The same with what `options` say, which may be nothing.
+Ref make_task(Pool& pool, const Submission& submission, std::unique_ptr<TaskOptions> options) {
+  Ref task = Ref::steal(
+      make_task(pool, submission.arguments, submission.positional, submission.keyword_names));
+  if (!task || !options) return task;
+  Future& future = Future::of(task.get());
+  if (options->settings && options->settings->context) {
+    Ref context = Ref::steal(PyContext_Copy(options->settings->context.get()));
+    if (!context) return {};
+    future.replace_context(std::move(context));
+  }
+  const bool ranked = pool.ranks_all() || options->level() != 0;
+  future.set_options(std::move(options), ranked);
+  return task;
+}
+
+}  // namespace
+
+std::unique_ptr<TaskOptions> make_options(const Pool& pool, std::int64_t priority,
+                                          SettingsPtr settings) {
+  std::unique_ptr<TaskOptions> options(
+      new TaskOptions(pool.level_of(priority), std::move(settings)));
+  if (!options) PyErr_NoMemory();
+  return options;
+}
+
+PyObject* submit_with_options(PyObject* self, const Submission& submission,
+                              std::unique_ptr<TaskOptions> options) {
+  Pool* pool = pool_of(self);
+  if (pool == nullptr) return nullptr;
+  Ref task = make_task(*pool, submission, std::move(options));
+  return task ? push_task(pool, task.release()) : nullptr;
+}
+
+PyObject* submit_for_loop(PyObject* self, PyObject* loop, const Submission& submission,
+                          std::unique_ptr<TaskOptions> options) {
+  Pool* pool = pool_of(self);
+  if (pool == nullptr) return nullptr;
+  Ref task = make_task(*pool, submission, std::move(options));
+  Ref destination = task ? new_future_of(loop) : Ref();
+  if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
+  const Ref pushed = Ref::steal(push_task(pool, task.release()));
+  return pushed ? destination.release() : nullptr;
+}
+
+PyObject* submit_by_standard(PyObject* self, const Submission& submission) {
+  const Ref method = Ref::steal(PyObject_GetAttrString(self, "_submit_by_standard"));
+  return method ? PyObject_Vectorcall(method.get(), submission.arguments,
+                                      static_cast<std::size_t>(submission.positional + 1),
+                                      submission.keyword_names)
+                : nullptr;
+}
+
+namespace {
+
 // submit, whatever tools have done to the standard class.
 PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names) {
@@ -119,32 +180,18 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   return object != nullptr ? push_task(pool, object) : nullptr;
 }
 
-// The same for asyncio's `run_in_executor`: the loop's own future, with the task behind it.
-PyObject* submit_for_loop(PyObject* self, PyObject* loop, PyObject* const* arguments,
-                          Py_ssize_t positional) {
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
-  Ref task = Ref::steal(make_task(*pool, arguments, positional - 1, nullptr));
-  Ref destination = task ? new_future_of(loop) : Ref();
-  if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
-  const Ref pushed = Ref::steal(push_task(pool, task.release()));
-  return pushed ? destination.release() : nullptr;
-}
-
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names) {
   if (!standard_submit_replaced()) {
     if (positional != 0 && keyword_names == nullptr) {
       if (const Ref loop = loop_of_caller(self)) {
-        return submit_for_loop(self, loop.get(), arguments, positional);
+        return submit_for_loop(self, loop.get(), {arguments, positional - 1, nullptr}, nullptr);
       }
     }
     return submit_native(self, arguments, positional, keyword_names);
   }
-  const Ref method = Ref::steal(PyObject_GetAttrString(self, "_submit_by_standard"));
-  return method ? PyObject_Vectorcall(method.get(), arguments, static_cast<std::size_t>(positional),
-                                      keyword_names)
-                : nullptr;
+  if (positional == 0) return submit_native(self, arguments, positional, keyword_names);  // fails
+  return submit_by_standard(self, {arguments, positional - 1, keyword_names});
 }
 
 // _submit_plain(fn, ...): submit, if nothing is odd: neither the function, nor the caller (a worker

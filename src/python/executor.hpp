@@ -2,10 +2,36 @@
 // class (python/treadle/executors/thread.py) extends.
 #pragma once
 
-#include "python/python_api.hpp"
+#include "python/pool.hpp"
 
 namespace treadle::python {
 
 [[nodiscard]] bool make_executor_type(PyObject* module);
+
+// ---- for those who submit in other ways (priority_executor.cpp, view.cpp)
+
+// A call as `submit` gets it: the function, and `positional` arguments behind it.
+struct Submission {
+  PyObject* const* arguments;
+  Py_ssize_t positional;
+  PyObject* keyword_names;
+};
+
+// The executor's type, and its pool: null, with an error set, before `__init__`.
+[[nodiscard]] PyTypeObject* executor_base();
+[[nodiscard]] Pool* pool_of(PyObject* executor);
+// Whether a tool has replaced `submit` of the standard class, and the way through its replacement.
+[[nodiscard]] bool standard_submit_replaced();
+[[nodiscard]] PyObject* submit_by_standard(PyObject* executor, const Submission& submission);
+// Options for a task that is submitted now; null with an error set.
+[[nodiscard]] std::unique_ptr<TaskOptions> make_options(const Pool& pool, std::int64_t priority,
+                                                        SettingsPtr settings);
+// A future for the call, queued.  Null with an error set.
+[[nodiscard]] PyObject* submit_with_options(PyObject* executor, const Submission& submission,
+                                            std::unique_ptr<TaskOptions> options);
+// The same for asyncio's `run_in_executor`: the loop's own future, with the task behind it.
+[[nodiscard]] PyObject* submit_for_loop(PyObject* executor, PyObject* loop,
+                                        const Submission& submission,
+                                        std::unique_ptr<TaskOptions> options);
 
 }  // namespace treadle::python

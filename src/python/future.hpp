@@ -28,6 +28,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "core/parking_spot.hpp"
 #include "core/task.hpp"
@@ -36,6 +37,7 @@
 #include "python/future_condition.hpp"
 #include "python/gil.hpp"
 #include "python/heap_type.hpp"
+#include "python/task_options.hpp"
 
 namespace treadle::python {
 
@@ -77,6 +79,7 @@ enum TaskKind : std::uint8_t { kFutureTask, kMapTask, kWorkItemTask };
 class Future : public Task {
  public:
   Future() : Task(kFutureTask) {}
+  ~Future() { delete options(); }
 
   [[nodiscard]] static bool make_type(PyObject* module);
   // A new pending future for a queue, hidden from the garbage collector; null with an error set.
@@ -102,6 +105,13 @@ class Future : public Task {
     return python::store_call(arguments, positional, keyword_names, slots_, shape_, positional_);
   }
   void set_context(Ref context) { context_ = context.release(); }
+  void replace_context(Ref context) { Py_XSETREF(context_, context.release()); }
+  // Before it is queued: what it was told besides its call, and whether that ranks it.
+  void set_options(std::unique_ptr<TaskOptions> options, bool ranked) {
+    keep_rank(options.release(), ranked);
+  }
+  // Null for most.
+  [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(kept_rank()); }
   [[nodiscard]] std::uint32_t pool() const { return pool_; }
   // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();
@@ -217,6 +227,7 @@ class Future : public Task {
     word_.store(static_cast<std::uint32_t>(state) | rest, std::memory_order_release);
   }
   void take_call_locked(Call& call, Ref& context);
+  void leave_queue();
   [[nodiscard]] int begin(Call* call, Ref* context);
   void settle(State state, Delivered& delivered);
   [[nodiscard]] bool deliver(Delivered& delivered, bool log_everything);

@@ -17,6 +17,7 @@ void Future::settle(State state, Delivered& delivered) {
   delivered.state = state;
   delivered.awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
   word_.store(static_cast<std::uint32_t>(state), std::memory_order_release);  // pairs: state()
+  if (options() != nullptr) options()->end();
   if (attachments_ == nullptr) return;
   delivered.callbacks = Ref::borrow(attachments_->callbacks);
   delivered.deliveries = std::exchange(attachments_->deliveries, nullptr);
@@ -45,6 +46,7 @@ int Future::cancel(bool log_everything) {
   }
   if (wake) unpark_all(&word_);
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
+  if (rank() != nullptr) leave_queue();
   return deliver(delivered, log_everything) ? 1 : -1;
 }
 

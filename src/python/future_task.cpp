@@ -1,6 +1,7 @@
 // The future as a pool's task: it is started with its call, and its outcome is announced.
 
 #include "python/future_transition.hpp"
+#include "python/lifecycle.hpp"
 #include "python/log.hpp"
 #include "python/stdlib.hpp"
 
@@ -19,6 +20,15 @@ void Future::discard_call() {
   Ref context;
   const ObjectLock lock(mutex_);
   take_call_locked(call, context);
+}
+
+// A ranked future that was cancelled need not wait for its turn in the queue.  The caller holds a
+// reference.
+void Future::leave_queue() {
+  const PoolPtr pool = find_pool(pool_);
+  if (!pool || !pool->scheduler().remove(*this)) return;
+  discard_call();
+  Py_DECREF(object());  // the queue's
 }
 
 bool Future::start(Call& call, Ref& context) {
@@ -64,6 +74,7 @@ const ParkingWord* Future::announce(Ref outcome, bool failed) {
       const bool awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
+      if (options() != nullptr) options()->end();
       return awaited ? &word_ : nullptr;
     }
   }
@@ -93,6 +104,7 @@ void Future::cancel_for_pool() {
 
 void Future::abandon_in_child() {
   if (!done()) set_state(State::kCancelledAndNotified);
+  if (options() != nullptr) options()->end();
 }
 
 }  // namespace treadle::python

@@ -135,6 +135,14 @@ void unregister_pool(Pool& pool) {
   registry().pools.erase(registry().pools.iterator_to(pool));
 }
 
+PoolPtr find_pool(std::uint32_t id) {
+  const RegistryLock lock;
+  for (Pool& pool : registry().pools) {
+    if (pool.id() == id) return pool.try_retain() ? PoolPtr(&pool, false) : PoolPtr();
+  }
+  return {};
+}
+
 bool install_lifecycle(PyObject* module) {
   if (PyModule_AddFunctions(module, functions) < 0) return false;
   const Ref threading = Ref::steal(PyImport_ImportModule("threading"));

@@ -12,8 +12,10 @@
 #include "python/loop_bridge.hpp"
 #include "python/loop_queue.hpp"
 #include "python/map_job.hpp"
+#include "python/priority_executor.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
+#include "python/view.hpp"
 
 namespace treadle::python {
 
@@ -28,7 +30,8 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
                     Future::make_type(m) && make_await_type(m) && LoopQueue::make_type(m) &&
                     make_bell_type(m) && make_loop_bridge(m) && Group::make_type(m) &&
                     PythonWorker::make_type(m) && make_current_task(m) &&
-                    MapJob::make_iterator_type(m) && make_executor_type(m) && install_lifecycle(m);
+                    MapJob::make_iterator_type(m) && make_executor_type(m) &&
+                    make_priority_executor_type(m) && make_view_type(m) && install_lifecycle(m);
   if (!made) throw pybind11::error_already_set();
 }
 

@@ -1,6 +1,7 @@
 #include "python/pool.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "python/lifecycle.hpp"
 #include "python/map_job.hpp"
@@ -40,6 +41,23 @@ Ref Pool::executor() const {
   PyObject* executor = PyWeakref_GetObject(executor_.get());
   return executor == Py_None ? Ref() : Ref::borrow(executor);
 #endif
+}
+
+void Pool::rank_all(double aging) {
+  ranks_all_ = true;
+  aging_ = aging;
+}
+
+// What a waiting task gains is what later ones lose: a level for each whole period that has passed
+// since the clock began.  So the order of two tasks never changes, and nobody has to look at those
+// that wait.
+std::int64_t Pool::aged(std::int64_t priority) const {
+  constexpr double kMost = 0x1p62;
+  const std::chrono::duration<double> now = Clock::now().time_since_epoch();
+  const auto periods = static_cast<std::int64_t>(std::min(now.count() / aging_, kMost));
+  std::int64_t level = 0;
+  if (!__builtin_add_overflow(priority, periods, &level)) return level;
+  return std::numeric_limits<std::int64_t>::max();
 }
 
 bool Pool::grow() {
@@ -113,7 +131,7 @@ void Pool::raise_refused(Closed reason) const {
 namespace {
 
 template <class End>
-void end_all(TaskQueue queue, End end) {
+void end_all(FifoQueue queue, End end) {
   while (Task* task = queue.pop_front()) {
     if (task->kind() == kFutureTask) {
       auto& future = static_cast<Future&>(*task);
@@ -155,6 +173,15 @@ void Pool::fail_queued(PyObject* exception) {
 void Pool::cancel_queued() {
   for (const MapJobPtr& job : jobs()) job->end_rest(nullptr);
   end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
+}
+
+void Pool::cancel_queued_of(const Settings& settings) {
+  end_all(scheduler_.withdraw_all([&](Task& task) {
+    const TaskOptions* options =
+        task.kind() == kFutureTask ? static_cast<Future&>(task).options() : nullptr;
+    return options != nullptr && options->settings.get() == &settings;
+  }),
+          [](Future& future) { future.cancel_for_pool(); });
 }
 
 // Takes the worker off the list; its thread, if that is known.

@@ -30,6 +30,14 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // Never 0.  Futures carry it: it tells whose they are without owning a reference.
   [[nodiscard]] std::uint32_t id() const { return id_; }
   [[nodiscard]] bool propagates_context() const { return propagate_context_; }
+  // Whether every task has a rank; with `aging`, one that waits gains a level in so many seconds
+  // (0: never).  Set before the first is submitted.
+  [[nodiscard]] bool ranks_all() const { return ranks_all_; }
+  void rank_all(double aging);
+  // The level of a task that is submitted now.
+  [[nodiscard]] std::int64_t level_of(std::int64_t priority) const {
+    return aging_ == 0 ? priority : aged(priority);
+  }
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
 
@@ -47,6 +55,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // End every queued task without running it.
   void fail_queued(PyObject* exception);
   void cancel_queued();
+  // The same for the futures of one view.
+  void cancel_queued_of(const Settings& settings);
 
   // Jobs of `map`, so that the two above reach their items.
   void add_job(MapJob& job);
@@ -74,6 +84,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
     PyObject* thread;
   };
 
+  [[nodiscard]] std::int64_t aged(std::int64_t priority) const;
   [[nodiscard]] std::vector<boost::intrusive_ptr<MapJob>> jobs();
   [[nodiscard]] bool tolerates_failed_growth();
   [[nodiscard]] Ref forget(PyObject* worker);
@@ -83,6 +94,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   const std::uint32_t id_;
   const bool propagate_context_;
   const Ref executor_;
+  bool ranks_all_ = false;
+  double aging_ = 0;  // seconds a level; 0: none
   std::atomic<std::uint32_t> next_number_{0};
   [[no_unique_address]] mutable ObjectMutex mutex_;
   std::vector<Seat> seats_;
@@ -90,7 +103,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
 };
 
 struct Pool::Abandoned {
-  TaskQueue queue;
+  FifoQueue queue;
   std::vector<Seat> seats;
 };
 

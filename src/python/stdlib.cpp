@@ -33,6 +33,7 @@ bool Stdlib::load() {
          get(base.get(), "TimeoutError", timeout_error) &&
          get(base.get(), "InvalidStateError", invalid_state_error) &&
          get(base.get(), "LOGGER", logger) && get(base.get(), "Future", future) &&
+         get(base.get(), "Executor", executor_interface) &&
          get(thread.get(), "BrokenThreadPool", broken_thread_pool) &&
          get(thread.get(), "ThreadPoolExecutor", executor) &&
          get(executor, "submit", executor_submit) &&

@@ -20,8 +20,9 @@ struct Stdlib {
   PyObject* broken_thread_pool = nullptr;
   PyObject* logger = nullptr;
   PyObject* future = nullptr;
-  PyObject* executor = nullptr;         // ThreadPoolExecutor
-  PyObject* executor_submit = nullptr;  // its submit, as it was at import
+  PyObject* executor_interface = nullptr;  // Executor
+  PyObject* executor = nullptr;            // ThreadPoolExecutor
+  PyObject* executor_submit = nullptr;     // its submit, as it was at import
   PyObject* generic_alias = nullptr;
   // asyncio, looked up when first needed
   PyObject* asyncio_cancelled_error = nullptr;

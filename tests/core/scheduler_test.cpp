@@ -92,7 +92,7 @@ void drained_tasks_do_not_run(std::size_t workers) {
         for (const auto& task : tasks) CHECK(pool.submit(*task));
       });
       for (int i = 0; i < 5; ++i) {
-        TaskQueue queue = pool.scheduler.drain();
+        FifoQueue queue = pool.scheduler.drain();
         while (queue.pop_front() != nullptr) ++drained;
       }
       producer.join();
@@ -166,7 +166,7 @@ void a_child_of_a_fork_starts_clean() {
   CountedTask first, second;
   CHECK(scheduler.push(first).grow);
   CHECK(scheduler.push(second).grow);
-  TaskQueue queued = scheduler.restart_in_child();
+  FifoQueue queued = scheduler.restart_in_child();
   CHECK(queued.pop_front() == &first && queued.pop_front() == &second);
   const Scheduler::Counts counts = scheduler.counts();
   CHECK(counts.threads == 0 && counts.idle == 0 && counts.searching == 0 && counts.starting == 0 &&

@@ -16,7 +16,7 @@ struct RankedTask : Task {
   RankedTask() : Task(7) {}
   void set(std::unique_ptr<Rank> own) {
     rank_of = std::move(own);
-    set_rank(rank_of.get());
+    keep_rank(rank_of.get(), rank_of != nullptr);
   }
   std::unique_ptr<Rank> rank_of;
 };
@@ -118,7 +118,7 @@ void keeps_the_order(bool plain) {
     CHECK(queue.size() == model.entries.size());
     CHECK(queue.empty() == model.entries.empty());
   }
-  TaskQueue drained(std::move(queue));
+  FifoQueue drained = queue.drain();
   CHECK(queue.empty());
   while (Task* task = drained.pop_front()) CHECK(task == model.pop());
   CHECK(model.entries.empty());

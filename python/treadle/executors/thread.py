@@ -11,12 +11,13 @@ from weakref import ref
 
 from treadle import compat
 from treadle._core import Executor
-from treadle.errors import BrokenThreadPool, TimeoutError
+from treadle.errors import BrokenThreadPool
 from treadle.executors import _standard_submit
+from treadle.executors._options import WithOptions
+from treadle.executors._results import as_they_come, check_buffersize, in_order
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
-from treadle.futures import FIRST_COMPLETED, wait
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Streaming, Executor):
+class ThreadPoolExecutor(Streaming, WithOptions, Executor):
     """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
 
     Args:
@@ -147,14 +148,14 @@ class ThreadPoolExecutor(Streaming, Executor):
         buffersize: int | None,
         ordered: bool,
     ) -> Iterator[T]:
-        _check_buffersize(buffersize)
+        check_buffersize(buffersize)
         # A timeout of a wrong type gets the standard library's error.
         end_time = None if timeout is None else timeout + time.monotonic()
         if buffersize is None and self._may_batch(iterables):
             return self._map(fn, iterables, timeout, ordered)
         calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
         futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
-        produce = _in_order if ordered else _as_they_come
+        produce = in_order if ordered else as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -257,96 +258,3 @@ class ThreadPoolExecutor(Streaming, Executor):
         """A lock of its own for each executor; the native pool needs none."""
         lock: threading.Lock = self.__dict__.setdefault("_lock", threading.Lock())
         return lock
-
-
-def _check_buffersize(buffersize: object) -> None:
-    if buffersize is not None and not isinstance(buffersize, int):
-        msg = "buffersize must be an integer or None"
-        raise TypeError(msg)
-    if buffersize is not None and buffersize < 1:
-        msg = "buffersize must be None or > 0"
-        raise ValueError(msg)
-
-
-def _next_call(
-    executor: ref[ThreadPoolExecutor],
-    fn: Callable[..., T],
-    calls: Iterator[tuple[Any, ...]] | None,
-    futures: deque[Future[T]],
-) -> None:
-    """Submit one more call, as long as there are some and somebody still has the executor."""
-    if calls is None or (pool := executor()) is None:
-        return
-    args = next(calls, None)
-    if args is not None:
-        futures.append(pool.submit(fn, *args))
-
-
-def _take(future: list[Future[T]], end_time: float | None) -> T:
-    """The result of the one future in the list, which is taken out and cancelled in the end."""
-    taken = future.pop()
-    try:
-        return taken.result(None if end_time is None else end_time - time.monotonic())
-    finally:
-        taken.cancel()
-        del taken  # the exception's traceback would keep it, and it keeps the exception
-
-
-def _in_order(
-    executor: ref[ThreadPoolExecutor],
-    fn: Callable[..., T],
-    calls: Iterator[tuple[Any, ...]] | None,
-    futures: deque[Future[T]],
-    end_time: float | None,
-) -> Iterator[T]:
-    try:
-        while futures:
-            _next_call(executor, fn, calls, futures)
-            yield _take([futures.popleft()], end_time)
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _as_they_come(
-    executor: ref[ThreadPoolExecutor],
-    fn: Callable[..., T],
-    calls: Iterator[tuple[Any, ...]] | None,
-    futures: deque[Future[T]],
-    end_time: float | None,
-) -> Iterator[T]:
-    ended: deque[Any] = deque()  # by callback: in the order in which the calls ended
-    watched: set[Future[T]] = set()
-    try:
-        while True:
-            while futures:
-                watched.add(futures[0])
-                futures.popleft().add_done_callback(ended.append)
-            if not watched:
-                return
-            first = [_first_ended(watched, ended, end_time)]
-            _next_call(executor, fn, calls, futures)
-            yield _take(first, end_time)
-    finally:
-        for future in (*watched, *futures):
-            future.cancel()
-
-
-def _first_ended(
-    watched: set[Future[T]], ended: deque[Future[T]], end_time: float | None
-) -> Future[T]:
-    """Wait for one of the watched futures, and take it from them."""
-    while True:
-        while ended:
-            future = ended.popleft()
-            if future in watched:
-                watched.remove(future)
-                return future
-        timeout = None if end_time is None else end_time - time.monotonic()
-        done = wait(watched, timeout, FIRST_COMPLETED).done
-        if not done:
-            raise TimeoutError
-        if not ended:  # it wakes waiters first and calls back then
-            future = done.pop()
-            watched.remove(future)
-            return future

@@ -1,0 +1,59 @@
+"""`options` of the executors: views on the same pool, each with options for its tasks.
+
+The views themselves are imported by the first call: most programmes have none.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from contextvars import Context
+    from typing import Any
+
+    from treadle.executors.view import View
+
+__all__ = ["NOT_GIVEN", "WithOptions"]
+
+NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda _: "<not given>"})()
+
+
+class WithOptions:
+    """Mixed into the executors."""
+
+    __slots__ = ()
+
+    def options(
+        self,
+        *,
+        priority: int | None = NOT_GIVEN,
+        name: str | None = NOT_GIVEN,
+        context: Context | None = NOT_GIVEN,
+    ) -> View:
+        """Return an executor that submits to this same pool, with options for each of its tasks.
+
+        It goes wherever an executor goes. Views of views add their options; None takes one back.
+
+        Args:
+            priority: The lowest runs first; tasks without one have priority 0.
+
+            name: What `current_task().name` and reports call the tasks.
+
+            context: The context variables that the tasks see, instead of their submitter's; each
+                task gets a copy.
+
+        Raises:
+            TypeError: A priority that is no int, a name that is no string, a context that is none.
+
+            ValueError: A priority beyond 64 bits.
+
+        Example::
+
+            urgent = pool.options(priority=-10)
+            page = await loop.run_in_executor(urgent, render, request)
+        """
+        from treadle.executors.view import open_view
+
+        given = {"priority": priority, "name": name, "context": context}
+        return open_view(
+            self, {option: value for option, value in given.items() if value is not NOT_GIVEN}
+        )

@@ -1,0 +1,126 @@
+"""What `options` of an executor gives: the same pool, with options for each task.
+
+Invariants:
+ 1. A view is an executor like any other: whoever gets one need not know that it is a view.
+ 2. Its end is its own: the pool, and other views of it, go on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from contextvars import Context
+from weakref import ref
+
+from treadle._core import View as NativeView
+from treadle.executors._options import WithOptions
+from treadle.executors._results import as_they_come, check_buffersize, in_order
+from treadle.executors._streaming import Streaming
+from treadle.executors.priority import PriorityExecutor
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    from treadle.executors.thread import ThreadPoolExecutor
+
+    T = TypeVar("T")
+
+__all__ = ["View", "open_view"]
+
+
+def open_view(executor: Any, given: dict[str, Any]) -> View:
+    """A view with these options, on top of those that the executor has if it is a view."""
+    if isinstance(executor, View):
+        given = {**executor._given, **given}
+        executor = executor._pool
+    _check(given)
+    return View(executor, given)
+
+
+def _check(given: dict[str, Any]) -> None:
+    name, context = given.get("name"), given.get("context")
+    if name is not None and not isinstance(name, str):
+        msg = f"name must be a string or None, not {name!r}"
+        raise TypeError(msg)
+    if context is not None and not isinstance(context, Context):
+        msg = f"context must be a contextvars.Context or None, not {context!r}"
+        raise TypeError(msg)
+
+
+class View(Streaming, WithOptions, NativeView):
+    """An executor that submits to a pool of others, with options for each task."""
+
+    def __init__(self, pool: ThreadPoolExecutor, given: dict[str, Any]) -> None:
+        self._pool = pool
+        self._given = given
+        priority = given.get("priority")
+        takes_priority = priority is None and isinstance(pool, PriorityExecutor)
+        self._see(pool, priority, given.get("name"), given.get("context"), takes_priority)
+
+    def __repr__(self) -> str:
+        options = "".join(f" {option}={value!r}" for option, value in self._given.items())
+        return f"<View of {self._pool!r}{options}>"
+
+    @property
+    def _max_workers(self) -> int:
+        return self._pool._max_workers
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """As `ThreadPoolExecutor.map`, with this view's options for each call."""
+        return self._results(in_order, fn, iterables, timeout, buffersize)
+
+    def map_unordered(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """As `ThreadPoolExecutor.map_unordered`, with this view's options for each call."""
+        return self._results(as_they_come, fn, iterables, timeout, buffersize)
+
+    def submit_many(self, fn: Callable[..., T], /, *iterables: Iterable[Any]) -> list[Any]:
+        """Submit fn(*items) for each of zip(*iterables); return the list of futures."""
+        if not iterables:
+            msg = "submit_many() needs a callable and at least one iterable"
+            raise TypeError(msg)
+        return [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls by way of this view; the pool goes on.
+
+        Args:
+            wait: Whether to wait until the calls of this view have ended.
+
+            cancel_futures: Whether to cancel those that have not started.
+        """
+        self._end(cancel_futures)
+        if wait:
+            self._wait_for_all()
+
+    def _results(
+        self,
+        produce: Any,
+        fn: Callable[..., T],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        buffersize: int | None,
+    ) -> Iterator[T]:
+        check_buffersize(buffersize)
+        end_time = None if timeout is None else timeout + time.monotonic()
+        calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
+        futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
+        results: Iterator[T] = produce(
+            ref(self), fn, calls if buffersize else None, futures, end_time
+        )
+        return results

@@ -1,0 +1,19 @@
+#include "python/task_options.hpp"
+
+namespace treadle::python {
+
+bool read_priority(PyObject* object, std::int64_t& priority) {
+  if (PyBool_Check(object) != 0 || PyIndex_Check(object) == 0) {
+    PyErr_Format(PyExc_TypeError, "a priority must be an int, not %R", object);
+    return false;
+  }
+  const Ref number = Ref::steal(PyNumber_Index(object));
+  if (!number) return false;
+  int overflow = 0;
+  priority = PyLong_AsLongLongAndOverflow(number.get(), &overflow);
+  if (overflow == 0) return priority != -1 || PyErr_Occurred() == nullptr;
+  PyErr_Format(PyExc_ValueError, "a priority must be from -2**63 to 2**63 - 1, not %R", object);
+  return false;
+}
+
+}  // namespace treadle::python

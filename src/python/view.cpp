@@ -1,0 +1,145 @@
+#include "python/view.hpp"
+
+#include "python/executor.hpp"
+#include "python/heap_type.hpp"
+#include "python/helping.hpp"
+#include "python/python_worker.hpp"
+#include "python/stdlib.hpp"
+#include "python/waiting.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+struct View {
+  Ref executor;
+  SettingsPtr settings;
+  bool takes_priority = false;    // `submit` may begin with one
+  std::atomic<bool> over{false};  // relaxed: whoever submits meanwhile is late or early
+};
+
+HeapType<View> view_type;
+
+// submit(fn, ...) or, where the executor takes priorities and the view has none, with one.
+PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                 PyObject* keyword_names) {
+  const View& view = view_type.data(self);
+  Pool* pool = view.executor ? pool_of(view.executor.get()) : nullptr;
+  if (pool == nullptr) return nullptr;
+  std::int64_t priority = view.settings->priority.value_or(0);
+  if (view.takes_priority && positional != 0 && is_meant_as_priority(arguments[0])) {
+    if (!read_priority(arguments[0], priority)) return nullptr;
+    ++arguments;
+    --positional;
+  }
+  if (positional == 0) {
+    PyErr_SetString(PyExc_TypeError, "submit() missing 1 required positional argument: 'fn'");
+    return nullptr;
+  }
+  if (PyCallable_Check(arguments[0]) == 0) {
+    PyErr_Format(PyExc_TypeError,
+                 "submit() of a view with a fixed priority takes a function first, not %R",
+                 arguments[0]);
+    return nullptr;
+  }
+  if (view.over.load(std::memory_order_relaxed)) {
+    pool->raise_refused(Closed::kShutdown);
+    return nullptr;
+  }
+  auto options = make_options(*pool, priority, view.settings);
+  if (!options) return nullptr;
+  return submit_with_options(view.executor.get(), {arguments, positional - 1, keyword_names},
+                             std::move(options));
+}
+
+PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return view_type.allocate(type); }
+
+// _see(executor, priority, name, context, takes_priority): what __init__ ends with.  What is not
+// set is None.
+PyObject* see(PyObject* self, PyObject* args) {
+  PyObject *executor = nullptr, *priority = nullptr, *name = nullptr, *context = nullptr;
+  int takes_priority = 0;
+  if (PyArg_ParseTuple(args, "O!OOOp:_see", executor_base(), &executor, &priority, &name, &context,
+                       &takes_priority) == 0) {
+    return nullptr;
+  }
+  const boost::intrusive_ptr<Settings> settings(new Settings);
+  if (priority != Py_None) {
+    std::int64_t level = 0;
+    if (!read_priority(priority, level)) return nullptr;
+    settings->priority = level;
+  }
+  if (name != Py_None) settings->name = Ref::borrow(name);
+  if (context != Py_None) settings->context = Ref::borrow(context);
+  View& view = view_type.data(self);
+  view.executor = Ref::borrow(executor);
+  view.settings = settings;
+  view.takes_priority = takes_priority != 0;
+  Py_RETURN_NONE;
+}
+
+// _end(cancel_queued): no more calls by way of this view.
+PyObject* end(PyObject* self, PyObject* cancel_queued) {
+  View& view = view_type.data(self);
+  view.over.store(true, std::memory_order_relaxed);
+  const int cancels = PyObject_IsTrue(cancel_queued);
+  Pool* pool = cancels > 0 && view.executor ? pool_of(view.executor.get()) : nullptr;
+  if (pool != nullptr) pool->cancel_queued_of(*view.settings);
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// _wait_for_all(): until every call of this view has ended.
+PyObject* wait_for_all(PyObject* self, PyObject*) {
+  const SettingsPtr settings = view_type.data(self).settings;
+  if (!settings) Py_RETURN_NONE;
+  // A worker that waits here for tasks of its own pool must not hold them up.
+  const BlockedWorker blocked(PythonWorker::current());
+  for (;;) {
+    // Pairs with the release in `TaskOptions::end`.
+    const std::uint32_t left = settings->unfinished.load(std::memory_order_acquire);
+    if (left == 0) Py_RETURN_NONE;
+    if (wait_for_change(settings->unfinished, left, std::nullopt) == Waited::kError) return nullptr;
+  }
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(view_type.data(self).executor.get());
+  return visit_dictionary(self, visit, arg);
+}
+
+int clear(PyObject* self) {
+  const Ref executor = std::move(view_type.data(self).executor);
+  clear_dictionary(self);
+  return 0;
+}
+
+void deallocate(PyObject* self) {
+  view_type.deallocate(self, deallocate, [](PyObject*) {});
+}
+
+}  // namespace
+
+bool make_view_type(PyObject* module) {
+  static PyMethodDef methods[] = {
+      {"submit", as_method(&submit), METH_FASTCALL | METH_KEYWORDS,
+       "submit($self, fn, /, *args, **kwargs)\n--\n\n"
+       "Have fn(*args, **kwargs) called by a worker of the pool, with this view's options."},
+      {"_see", see, METH_VARARGS, nullptr},
+      {"_end", end, METH_O, nullptr},
+      {"_wait_for_all", wait_for_all, METH_NOARGS, nullptr},
+      {}};
+  static PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("The native half of what `options` of an executor gives.")},
+      {Py_tp_new, function_slot(&create)},
+      {Py_tp_traverse, function_slot(&traverse)},
+      {Py_tp_clear, function_slot(&clear)},
+      {Py_tp_dealloc, function_slot(&deallocate)},
+      {Py_tp_methods, methods},
+      {0, nullptr}};
+  if (!view_type.make(module, "treadle._core.View", slots, stdlib.executor_interface)) return false;
+  return PyModule_AddObjectRef(module, "View", reinterpret_cast<PyObject*>(view_type.type())) == 0;
+}
+
+}  // namespace treadle::python
