@@ -19,14 +19,14 @@ class Task {
   // A number that the host chose, to tell its kinds of tasks apart.
   [[nodiscard]] std::uint8_t kind() const { return kind_; }
 
-  // Its place in the queue; null: behind whoever came before.  Set before it is queued.
-  [[nodiscard]] Rank* rank() const { return ranked_ ? rank_ : nullptr; }
+  // Whether it has a place of its own in the queue, or stands behind whoever came before; and the
+  // rank, which may be there without meaning a place.  Set before it is queued.
+  [[nodiscard]] bool is_ranked() const { return ranked_; }
+  [[nodiscard]] Rank* rank() const { return rank_; }
 
  protected:
   ~Task() = default;
-  // What the host keeps in the place of a rank, whether it ranks the task or not.
-  [[nodiscard]] Rank* kept_rank() const { return rank_; }
-  void keep_rank(Rank* rank, bool ranked) {
+  void set_rank(Rank* rank, bool ranked) {
     rank_ = rank;
     ranked_ = ranked;
   }

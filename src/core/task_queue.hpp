@@ -28,16 +28,16 @@ class TaskQueue {
   [[nodiscard]] std::size_t size() const { return plain_.size() + ranked_.size(); }
 
   void push_back(Task& task) {
-    if (task.rank() == nullptr) {
-      plain_.push_back(task);
-    } else {
+    if (task.is_ranked()) [[unlikely]] {
       insert(task);
+    } else {
+      plain_.push_back(task);
     }
   }
 
   // Puts all of `tasks`, in their order, behind what is here; `tasks` is empty afterwards.
   void append(FifoQueue& tasks) {
-    if (tasks.front() == nullptr || tasks.front()->rank() == nullptr) {
+    if (tasks.empty() || !tasks.front()->is_ranked()) {
       plain_.append(tasks);  // ranked are all or none
       return;
     }
@@ -46,17 +46,15 @@ class TaskQueue {
 
   // The first task in order, or null.
   Task* pop_front() {
-    if (ranked_.empty()) return plain_.pop_front();
-    Rank& first = *ranked_.begin();
-    if (!plain_.empty() && !precedes_plain(first)) return plain_.pop_front();
-    return take(first);
+    if (!ranked_.empty()) [[unlikely]]
+      return pop_first();
+    return plain_.pop_front();
   }
 
   // Takes out a ranked task; false when it is not in the queue.
   bool remove(Task& task) {
-    Rank* rank = task.rank();
-    if (rank == nullptr || rank->task_ != &task) return false;
-    (void)take(*rank);
+    if (!task.is_ranked() || task.rank()->task_ != &task) return false;
+    (void)take(*task.rank());
     return true;
   }
 
@@ -108,18 +106,10 @@ class TaskQueue {
     return rank.level() < 0 || (rank.level() == 0 && rank.deadline() != Rank::kNoDeadline);
   }
 
-  void insert(Task& task) {
-    Rank& rank = *task.rank();
-    rank.sequence_ = next_++;
-    rank.task_ = &task;
-    // Behind the last: found without a search.
-    ranked_.insert(ranked_.end(), rank);
-  }
-
-  Task* take(Rank& rank) {
-    ranked_.erase(ranked_.iterator_to(rank));
-    return std::exchange(rank.task_, nullptr);
-  }
+  // Not inline, here and below: the plain way shall stay as short as it is without them.
+  void insert(Task& task);
+  Task* pop_first();
+  Task* take(Rank& rank);
 
   FifoQueue plain_;
   Tree ranked_;

@@ -34,7 +34,7 @@ PyTypeObject* executor_base() { return executor_type.type(); }
 
 Pool* pool_of(PyObject* self) {
   Pool* pool = executor_type.data(self).pool.get();
-  if (pool == nullptr) {
+  if (pool == nullptr) [[unlikely]] {
     PyErr_Format(PyExc_RuntimeError, "%s.__init__() was not called", Py_TYPE(self)->tp_name);
   }
   return pool;
@@ -42,21 +42,31 @@ Pool* pool_of(PyObject* self) {
 
 // ---- who submits
 
+namespace {
+
+// The version of the standard class when its `submit` was last seen to be the original one.
+std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
+
 // Tools (tracers) replace `submit` on the standard class; their replacement is meant for us, too.
 // Any change to the class gives it a new version tag, so one comparison tells that it has not
 // changed since the last look.
-bool standard_submit_replaced() {
-  static std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
-  auto* standard = reinterpret_cast<PyTypeObject*>(stdlib.executor);
+inline bool is_standard_class_unchanged() {
   const unsigned int last = unchanged.load(std::memory_order_relaxed);
-  if (standard->tp_version_tag == last && last != 0) return false;
+  return reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag == last && last != 0;
+}
+
+}  // namespace
+
+bool standard_submit_replaced() {
+  if (is_standard_class_unchanged()) return false;
   const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
   if (!now) {
     PyErr_Clear();
     return false;
   }
   if (now.get() != stdlib.executor_submit) return true;
-  unchanged.store(standard->tp_version_tag, std::memory_order_relaxed);
+  unchanged.store(reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag,
+                  std::memory_order_relaxed);
   return false;
 }
 
@@ -182,7 +192,7 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
 
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names) {
-  if (!standard_submit_replaced()) {
+  if (is_standard_class_unchanged() || !standard_submit_replaced()) {
     if (positional != 0 && keyword_names == nullptr) {
       if (const Ref loop = loop_of_caller(self)) {
         return submit_for_loop(self, loop.get(), {arguments, positional - 1, nullptr}, nullptr);

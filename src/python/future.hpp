@@ -108,10 +108,10 @@ class Future : public Task {
   void replace_context(Ref context) { Py_XSETREF(context_, context.release()); }
   // Before it is queued: what it was told besides its call, and whether that ranks it.
   void set_options(std::unique_ptr<TaskOptions> options, bool ranked) {
-    keep_rank(options.release(), ranked);
+    set_rank(options.release(), ranked);
   }
   // Null for most.
-  [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(kept_rank()); }
+  [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
   [[nodiscard]] std::uint32_t pool() const { return pool_; }
   // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();

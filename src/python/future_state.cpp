@@ -46,7 +46,7 @@ int Future::cancel(bool log_everything) {
   }
   if (wake) unpark_all(&word_);
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
-  if (rank() != nullptr) leave_queue();
+  if (is_ranked()) leave_queue();
   return deliver(delivered, log_everything) ? 1 : -1;
 }
 

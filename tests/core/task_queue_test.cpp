@@ -16,7 +16,7 @@ struct RankedTask : Task {
   RankedTask() : Task(7) {}
   void set(std::unique_ptr<Rank> own) {
     rank_of = std::move(own);
-    keep_rank(rank_of.get(), rank_of != nullptr);
+    set_rank(rank_of.get(), rank_of != nullptr);
   }
   std::unique_ptr<Rank> rank_of;
 };
@@ -91,7 +91,7 @@ void keeps_the_order(bool plain) {
       }
       case 5: {
         RankedTask& task = tasks[random() % tasks.size()];
-        if (task.rank() == nullptr) break;
+        if (!task.is_ranked()) break;
         const bool removed = queue.remove(task);
         CHECK(removed == (model.remove(task) != nullptr));
         if (removed) outside.push_back(&task);
@@ -99,7 +99,7 @@ void keeps_the_order(bool plain) {
       }
       case 6: {
         RankedTask& task = tasks[random() % tasks.size()];
-        if (task.rank() == nullptr) break;
+        if (!task.is_ranked()) break;
         std::int64_t level = static_cast<std::int64_t>(random() % 5) - 2;
         if (plain && level == 0 && task.rank()->deadline() == Rank::kNoDeadline) level = 1;
         const bool moved = queue.move(task, level);
