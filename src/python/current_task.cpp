@@ -12,6 +12,7 @@ namespace {
 struct CurrentTask {
   PyObject_HEAD PyObject* future;
   PyObject* name;
+  PyObject* priority;
 };
 
 PyTypeObject* task_type = nullptr;
@@ -50,17 +51,25 @@ PyObject* current_task(PyObject*, PyObject*) {
   Ref name = options != nullptr && options->settings && options->settings->name
                  ? Ref::borrow(options->settings->name.get())
                  : name_of_call(PythonWorker::current()->current_call());
-  PyObject* self = name ? task_type->tp_alloc(task_type, 0) : nullptr;
+  Ref priority = Ref::steal(PyLong_FromLongLong(options != nullptr ? options->priority() : 0));
+  PyObject* self = name && priority ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
   task_of(self).future = Py_NewRef(future->object());
   task_of(self).name = name.release();
+  task_of(self).priority = priority.release();
   return self;
 }
 
 struct CurrentTaskSlots {
   static PyObject* name(PyObject* self, void*) { return Py_NewRef(task_of(self).name); }
-  static PyObject* priority(PyObject*, void*) { return PyLong_FromLong(0); }
-  static PyObject* deadline(PyObject*, void*) { Py_RETURN_NONE; }
+  static PyObject* priority(PyObject* self, void*) { return Py_NewRef(task_of(self).priority); }
+
+  static PyObject* deadline(PyObject* self, void*) {
+    const TimedOptions* limits = Future::of(task_of(self).future).limits();
+    if (limits == nullptr) Py_RETURN_NONE;
+    const std::optional<double> left = limits->seconds_left();
+    return left ? PyFloat_FromDouble(*left) : Py_NewRef(Py_None);
+  }
 
   static PyObject* cancel_requested(PyObject* self, void*) {
     return PyBool_FromLong(Future::of(task_of(self).future).cancel_requested());
@@ -109,6 +118,7 @@ struct CurrentTaskSlots {
     PyObject_GC_UnTrack(self);
     Py_CLEAR(task_of(self).future);
     Py_CLEAR(task_of(self).name);
+    Py_CLEAR(task_of(self).priority);
     type->tp_free(self);
     Py_DECREF(type);
   }

@@ -106,6 +106,7 @@ PyObject* push_task(Pool* pool, PyObject* object) {
   if (pushed.wake == nullptr && !pushed.grow && pushed.refused == Closed::kNo) return object;
 
   if (pushed.refused != Closed::kNo) {
+    if (TimedOptions* limits = future.limits()) limits->stop_watching();
     Py_DECREF(object);
     Py_DECREF(object);
     pool->raise_refused(pushed.refused);
@@ -117,49 +118,38 @@ PyObject* push_task(Pool* pool, PyObject* object) {
   if (pool->scheduler().withdraw([&](Task& task) { return &task == &future; }) != nullptr) {
     Py_DECREF(object);
   }
+  if (TimedOptions* limits = future.limits()) limits->stop_watching();
   Py_DECREF(object);
   return nullptr;
 }
 
-// The same with what `options` say, which may be nothing.
-Ref make_task(Pool& pool, const Submission& submission, std::unique_ptr<TaskOptions> options) {
+// The same with what the order says, and the deadline of the task that submits.
+Ref make_task(Pool& pool, const Submission& submission, Order order) {
   Ref task = Ref::steal(
       make_task(pool, submission.arguments, submission.positional, submission.keyword_names));
-  if (!task || !options) return task;
-  Future& future = Future::of(task.get());
-  if (options->settings && options->settings->context) {
-    Ref context = Ref::steal(PyContext_Copy(options->settings->context.get()));
+  if (!task) return task;
+  if (order.settings && order.settings->context) {
+    Ref context = Ref::steal(PyContext_Copy(order.settings->context.get()));
     if (!context) return {};
-    future.replace_context(std::move(context));
+    Future::of(task.get()).replace_context(std::move(context));
   }
-  const bool ranked = pool.ranks_all() || options->level() != 0;
-  future.set_options(std::move(options), ranked);
-  return task;
+  return give_options(Future::of(task.get()), pool, std::move(order)) ? std::move(task) : Ref();
 }
 
 }  // namespace
 
-std::unique_ptr<TaskOptions> make_options(const Pool& pool, std::int64_t priority,
-                                          SettingsPtr settings) {
-  std::unique_ptr<TaskOptions> options(
-      new TaskOptions(pool.level_of(priority), std::move(settings)));
-  if (!options) PyErr_NoMemory();
-  return options;
-}
-
-PyObject* submit_with_options(PyObject* self, const Submission& submission,
-                              std::unique_ptr<TaskOptions> options) {
+PyObject* submit_ordered(PyObject* self, const Submission& submission, Order order) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  Ref task = make_task(*pool, submission, std::move(options));
+  Ref task = make_task(*pool, submission, std::move(order));
   return task ? push_task(pool, task.release()) : nullptr;
 }
 
 PyObject* submit_for_loop(PyObject* self, PyObject* loop, const Submission& submission,
-                          std::unique_ptr<TaskOptions> options) {
+                          Order order) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  Ref task = make_task(*pool, submission, std::move(options));
+  Ref task = make_task(*pool, submission, std::move(order));
   Ref destination = task ? new_future_of(loop) : Ref();
   if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
   const Ref pushed = Ref::steal(push_task(pool, task.release()));
@@ -184,6 +174,9 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
                     "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
     return nullptr;
   }
+  if (submitter_has_limits()) [[unlikely]] {
+    return submit_ordered(self, {arguments, positional - 1, keyword_names}, {});
+  }
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
   PyObject* object = make_task(*pool, arguments, positional - 1, keyword_names);
@@ -195,7 +188,7 @@ PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   if (is_standard_class_unchanged() || !standard_submit_replaced()) {
     if (positional != 0 && keyword_names == nullptr) {
       if (const Ref loop = loop_of_caller(self)) {
-        return submit_for_loop(self, loop.get(), {arguments, positional - 1, nullptr}, nullptr);
+        return submit_for_loop(self, loop.get(), {arguments, positional - 1, nullptr}, {});
       }
     }
     return submit_native(self, arguments, positional, keyword_names);

@@ -2,7 +2,7 @@
 // class (python/treadle/executors/thread.py) extends.
 #pragma once
 
-#include "python/pool.hpp"
+#include "python/order.hpp"
 
 namespace treadle::python {
 
@@ -23,15 +23,11 @@ struct Submission {
 // Whether a tool has replaced `submit` of the standard class, and the way through its replacement.
 [[nodiscard]] bool standard_submit_replaced();
 [[nodiscard]] PyObject* submit_by_standard(PyObject* executor, const Submission& submission);
-// Options for a task that is submitted now; null with an error set.
-[[nodiscard]] std::unique_ptr<TaskOptions> make_options(const Pool& pool, std::int64_t priority,
-                                                        SettingsPtr settings);
 // A future for the call, queued.  Null with an error set.
-[[nodiscard]] PyObject* submit_with_options(PyObject* executor, const Submission& submission,
-                                            std::unique_ptr<TaskOptions> options);
+[[nodiscard]] PyObject* submit_ordered(PyObject* executor, const Submission& submission,
+                                       Order order);
 // The same for asyncio's `run_in_executor`: the loop's own future, with the task behind it.
 [[nodiscard]] PyObject* submit_for_loop(PyObject* executor, PyObject* loop,
-                                        const Submission& submission,
-                                        std::unique_ptr<TaskOptions> options);
+                                        const Submission& submission, Order order);
 
 }  // namespace treadle::python

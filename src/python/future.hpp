@@ -38,6 +38,7 @@
 #include "python/gil.hpp"
 #include "python/heap_type.hpp"
 #include "python/task_options.hpp"
+#include "python/time_limits.hpp"
 
 namespace treadle::python {
 
@@ -79,7 +80,9 @@ enum TaskKind : std::uint8_t { kFutureTask, kMapTask, kWorkItemTask };
 class Future : public Task {
  public:
   Future() : Task(kFutureTask) {}
-  ~Future() { delete options(); }
+  ~Future() {
+    if (options() != nullptr) drop_options();
+  }
 
   [[nodiscard]] static bool make_type(PyObject* module);
   // A new pending future for a queue, hidden from the garbage collector; null with an error set.
@@ -110,8 +113,17 @@ class Future : public Task {
   void set_options(std::unique_ptr<TaskOptions> options, bool ranked) {
     set_rank(options.release(), ranked);
   }
+  // The same for options with a limit, which is watched from now on.  False with an error set.
+  [[nodiscard]] bool set_options(std::unique_ptr<TimedOptions> options, bool always_ranked);
   // Null for most.
   [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
+  // Null for those without a limit.
+  [[nodiscard]] TimedOptions* limits() const {
+    return timed_ ? static_cast<TimedOptions*>(options()) : nullptr;
+  }
+  // Its time is up: fails it with DeadlineExceeded when it waits still, asks it to stop when it
+  // runs.
+  void expire();
   [[nodiscard]] std::uint32_t pool() const { return pool_; }
   // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();
@@ -195,7 +207,8 @@ class Future : public Task {
   [[nodiscard]] bool cancel_requested() {
     const std::uint32_t word = word_.load(std::memory_order_relaxed);
     if (is_done(state_in(word))) return false;
-    return (word & kCancelRequested) != 0 || (bound_to_loop_ && loop_gave_up());
+    return (word & kCancelRequested) != 0 || (bound_to_loop_ && loop_gave_up()) ||
+           (timed_ && limits()->run_is_over());
   }
   // Sleeps until the call is asked to stop (kDone), or has ended, or the time is up (kTimedOut).
   [[nodiscard]] Slept sleep_until_asked(Deadline deadline);
@@ -228,6 +241,7 @@ class Future : public Task {
   }
   void take_call_locked(Call& call, Ref& context);
   void leave_queue();
+  void drop_options();
   [[nodiscard]] int begin(Call* call, Ref* context);
   void settle(State state, Delivered& delivered);
   [[nodiscard]] bool deliver(Delivered& delivered, bool log_everything);
@@ -272,6 +286,7 @@ class Future : public Task {
   ParkingWord word_{static_cast<std::uint32_t>(State::kPending)};
   std::uint32_t pool_ = 0;  // 0: belongs to no pool
   bool started_out_of_turn_ = false;
+  bool timed_ = false;  // the options are TimedOptions
   bool bound_to_loop_ = false;
   bool hears_loop_ = false;  // the loop's future tells of its cancellation
   CallSlots slots_{};

@@ -7,6 +7,18 @@
 
 namespace treadle::python {
 
+namespace {
+
+// treadle.errors.DeadlineExceeded, or null with an error set.
+Ref make_deadline_exceeded() {
+  const Ref errors = Ref::steal(PyImport_ImportModule("treadle.errors"));
+  return errors ? Ref::steal(PyObject_CallMethod(errors.get(), "DeadlineExceeded", "s",
+                                                 "the task did not start before its deadline"))
+                : Ref();
+}
+
+}  // namespace
+
 // Requires the object lock.  Whatever was in `call` and `context` must be nothing.
 void Future::take_call_locked(Call& call, Ref& context) {
   if (shape_ == CallShape::kEmpty) return;
@@ -29,6 +41,48 @@ void Future::leave_queue() {
   if (!pool || !pool->scheduler().remove(*this)) return;
   discard_call();
   Py_DECREF(object());  // the queue's
+}
+
+void Future::drop_options() {
+  if (!done()) options()->end();
+  if (timed_) {
+    delete limits();
+  } else {
+    delete options();
+  }
+}
+
+bool Future::set_options(std::unique_ptr<TimedOptions> options, bool always_ranked) {
+  const bool ranked =
+      always_ranked || options->level() != 0 || options->deadline() != Rank::kNoDeadline;
+  set_rank(options.release(), ranked);
+  timed_ = true;
+  return limits()->watch_queue(*this);
+}
+
+void Future::expire() {
+  const Ref error = make_deadline_exceeded();
+  if (!error) return;
+  Delivered delivered;
+  Call discarded;
+  Ref context;
+  State before = State::kPending;
+  bool wake = false;
+  if (!transition(delivered, [&] {
+        before = state();
+        if (before == State::kRunning) wake = ask_to_stop_locked();
+        if (before != State::kPending) return;
+        take_call_locked(discarded, context);
+        slots_[1] = Py_NewRef(error.get());
+        delivered.failed = true;
+        settle(State::kFinished, delivered);
+      })) {
+    return;
+  }
+  if (wake) unpark_all(&word_);
+  if (before != State::kPending) return;
+  leave_queue();
+  if (!deliver(delivered, true)) PyErr_WriteUnraisable(object());
 }
 
 bool Future::start(Call& call, Ref& context) {
@@ -60,6 +114,7 @@ bool Future::start_out_of_turn(Call& call, Ref& context) {
 }
 
 const ParkingWord* Future::announce(Ref outcome, bool failed) {
+  if (timed_) limits()->stop_watching();
   if (failed && cancel_requested() &&
       PyErr_GivenExceptionMatches(outcome.get(), stdlib.cancelled_error) != 0) {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more

@@ -99,6 +99,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   registry().mutex.unlock();
   set_main_thread(PyThread_get_thread_ident());
   LoopQueue::note_fork();
+  forget_time_limits_in_child();
   const std::vector<PoolPtr> pools = live_pools();
   std::vector<Pool::Abandoned> abandoned;
   abandoned.reserve(pools.size());

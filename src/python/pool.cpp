@@ -53,11 +53,22 @@ void Pool::rank_all(double aging) {
 // that wait.
 std::int64_t Pool::aged(std::int64_t priority) const {
   constexpr double kMost = 0x1p62;
-  const std::chrono::duration<double> now = Clock::now().time_since_epoch();
+  const std::chrono::duration<double> now = time_->now().time_since_epoch();
   const auto periods = static_cast<std::int64_t>(std::min(now.count() / aging_, kMost));
   std::int64_t level = 0;
   if (!__builtin_add_overflow(priority, periods, &level)) return level;
   return std::numeric_limits<std::int64_t>::max();
+}
+
+// Tasks of one priority in a row share them.
+SettingsPtr Pool::latest_with(std::int64_t priority) {
+  const ObjectLock lock(mutex_);
+  if (!latest_ || latest_->priority != priority) {
+    boost::intrusive_ptr<Settings> fresh(new Settings);
+    fresh->priority = priority;
+    latest_ = std::move(fresh);
+  }
+  return latest_;
 }
 
 bool Pool::grow() {

@@ -14,6 +14,7 @@
 #include "core/scheduler.hpp"
 #include "python/future.hpp"
 #include "python/shared.hpp"
+#include "python/time_limits.hpp"
 
 namespace treadle::python {
 
@@ -34,9 +35,15 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // (0: never).  Set before the first is submitted.
   [[nodiscard]] bool ranks_all() const { return ranks_all_; }
   void rank_all(double aging);
+  // Its clock.
+  [[nodiscard]] const TimeKeeperPtr& time() const { return time_; }
   // The level of a task that is submitted now.
   [[nodiscard]] std::int64_t level_of(std::int64_t priority) const {
     return aging_ == 0 ? priority : aged(priority);
+  }
+  // Settings that say which priority a task was given, where its level does not; else none.
+  [[nodiscard]] SettingsPtr remember(std::int64_t priority) {
+    return aging_ == 0 ? SettingsPtr() : latest_with(priority);
   }
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
@@ -85,6 +92,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   };
 
   [[nodiscard]] std::int64_t aged(std::int64_t priority) const;
+  [[nodiscard]] SettingsPtr latest_with(std::int64_t priority);
   [[nodiscard]] std::vector<boost::intrusive_ptr<MapJob>> jobs();
   [[nodiscard]] bool tolerates_failed_growth();
   [[nodiscard]] Ref forget(PyObject* worker);
@@ -95,7 +103,9 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   const bool propagate_context_;
   const Ref executor_;
   bool ranks_all_ = false;
-  double aging_ = 0;  // seconds a level; 0: none
+  double aging_ = 0;    // seconds a level; 0: none
+  SettingsPtr latest_;  // see `remember`; guarded as seats_
+  TimeKeeperPtr time_ = system_time();
   std::atomic<std::uint32_t> next_number_{0};
   [[no_unique_address]] mutable ObjectMutex mutex_;
   std::vector<Seat> seats_;

@@ -10,8 +10,6 @@ namespace {
 // submit(priority, fn, ...) or submit(fn, ...).
 PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                  PyObject* keyword_names) {
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
   std::int64_t priority = 0;
   const bool given = positional != 0 && is_meant_as_priority(arguments[0]);
   if (given) {
@@ -27,14 +25,12 @@ PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t position
   }
   const Submission submission{arguments, positional - 1, keyword_names};
   if (!given && standard_submit_replaced()) return submit_by_standard(self, submission);
-  auto options = make_options(*pool, priority, nullptr);
-  if (!options) return nullptr;
   if (!given && keyword_names == nullptr) {
     if (const Ref loop = loop_of_caller(self)) {
-      return submit_for_loop(self, loop.get(), submission, std::move(options));
+      return submit_for_loop(self, loop.get(), submission, {.priority = 0, .settings = {}});
     }
   }
-  return submit_with_options(self, submission, std::move(options));
+  return submit_ordered(self, submission, {.priority = priority, .settings = {}});
 }
 
 // _rank_all(aging): every task is ranked from now on; `aging` is in seconds, None for never.

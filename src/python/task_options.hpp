@@ -22,6 +22,10 @@ struct Settings : Shared<Settings> {
   std::optional<std::int64_t> priority;
   Ref name;     // a string, or none
   Ref context;  // a `contextvars.Context`, or none: the submitter's
+  // From submission, and from the start of the call; zero: none.
+  Clock::duration deadline{};
+  Clock::duration timeout{};
+  bool inherits = true;  // the deadline of the task that submits
 
   // How many of its tasks have not ended; who waits for none sleeps on it.
   mutable ParkingWord unfinished{0};
@@ -31,16 +35,21 @@ using SettingsPtr = boost::intrusive_ptr<const Settings>;
 
 class TaskOptions : public Rank {
  public:
-  TaskOptions(std::int64_t level, SettingsPtr common) : Rank(level), settings(std::move(common)) {
+  TaskOptions(std::int64_t level, SettingsPtr common, std::int64_t deadline = kNoDeadline)
+      : Rank(level, deadline), settings(std::move(common)) {
     if (settings) settings->unfinished.fetch_add(1, std::memory_order_relaxed);
   }
-  ~TaskOptions() { end(); }
   TaskOptions(const TaskOptions&) = delete;
   TaskOptions& operator=(const TaskOptions&) = delete;
 
-  // The task has ended, or will never be queued.
-  void end() {
-    if (!settings || std::exchange(ended_, true)) return;
+  // What `submit` or the view was given: with aging, the level is another.
+  [[nodiscard]] std::int64_t priority() const {
+    return settings && settings->priority ? *settings->priority : level();
+  }
+
+  // Once for each: the task has ended, or will never be queued.
+  void end() const {
+    if (!settings) return;
     // Release: pairs with the acquire of whoever waits for the last one.
     if (settings->unfinished.fetch_sub(1, std::memory_order_release) == 1) {
       unpark_all(&settings->unfinished);
@@ -52,9 +61,6 @@ class TaskOptions : public Rank {
   static void operator delete(void* block) { PyMem_Free(block); }
 
   const SettingsPtr settings;  // null: none
-
- private:
-  bool ended_ = false;
 };
 
 // A number that stands for a priority: an int, or something that can be used as one, but no bool.

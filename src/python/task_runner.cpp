@@ -22,6 +22,7 @@ bool TaskRunner::run(Task& task) {
     future_->follow_loop();
     ran_ = future_->start(call, context);
     if (ran_) {
+      if (TimedOptions* limits = future_->limits()) limits->watch_run(*future_);
       make_call(call, std::move(context));
     } else {
       future_->discard_call();  // it was cancelled, or somebody else has run it
@@ -65,6 +66,7 @@ const ParkingWord* TaskRunner::announce_outcome(Future& future) {
 void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {
   worker_.running.push_back(&future);
   const ParkingWord* waiting = nullptr;
+  if (TimedOptions* limits = future.limits()) limits->watch_run(future);
   isolated([&] {  // the future's callbacks, too, must not touch the waiting task's variables
     make_call(call, std::move(context));
     waiting = announce_outcome(future);

@@ -46,21 +46,26 @@ PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t position
     pool->raise_refused(Closed::kShutdown);
     return nullptr;
   }
-  auto options = make_options(*pool, priority, view.settings);
-  if (!options) return nullptr;
-  return submit_with_options(view.executor.get(), {arguments, positional - 1, keyword_names},
-                             std::move(options));
+  return submit_ordered(view.executor.get(), {arguments, positional - 1, keyword_names},
+                        {.priority = priority, .settings = view.settings});
 }
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return view_type.allocate(type); }
 
-// _see(executor, priority, name, context, takes_priority): what __init__ ends with.  What is not
-// set is None.
+// A number of seconds, or None, which is zero.
+Clock::duration seconds_or_none(PyObject* object) {
+  const double seconds = object == Py_None ? 0 : PyFloat_AsDouble(object);
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+// _see(executor, priority, deadline, timeout, name, context, inherits, takes_priority): what
+// __init__ ends with.  What is not set is None.
 PyObject* see(PyObject* self, PyObject* args) {
-  PyObject *executor = nullptr, *priority = nullptr, *name = nullptr, *context = nullptr;
-  int takes_priority = 0;
-  if (PyArg_ParseTuple(args, "O!OOOp:_see", executor_base(), &executor, &priority, &name, &context,
-                       &takes_priority) == 0) {
+  PyObject *executor = nullptr, *priority = nullptr, *deadline = nullptr, *timeout = nullptr,
+           *name = nullptr, *context = nullptr;
+  int inherits = 1, takes_priority = 0;
+  if (PyArg_ParseTuple(args, "O!OOOOOpp:_see", executor_base(), &executor, &priority, &deadline,
+                       &timeout, &name, &context, &inherits, &takes_priority) == 0) {
     return nullptr;
   }
   const boost::intrusive_ptr<Settings> settings(new Settings);
@@ -69,8 +74,12 @@ PyObject* see(PyObject* self, PyObject* args) {
     if (!read_priority(priority, level)) return nullptr;
     settings->priority = level;
   }
+  settings->deadline = seconds_or_none(deadline);
+  settings->timeout = seconds_or_none(timeout);
+  if (PyErr_Occurred() != nullptr) return nullptr;
   if (name != Py_None) settings->name = Ref::borrow(name);
   if (context != Py_None) settings->context = Ref::borrow(context);
+  settings->inherits = inherits != 0;
   View& view = view_type.data(self);
   view.executor = Ref::borrow(executor);
   view.settings = settings;

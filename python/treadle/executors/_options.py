@@ -26,8 +26,11 @@ class WithOptions:
         self,
         *,
         priority: int | None = NOT_GIVEN,
+        deadline: float | None = NOT_GIVEN,
+        timeout: float | None = NOT_GIVEN,
         name: str | None = NOT_GIVEN,
         context: Context | None = NOT_GIVEN,
+        inherit: bool = NOT_GIVEN,
     ) -> View:
         """Return an executor that submits to this same pool, with options for each of its tasks.
 
@@ -35,6 +38,12 @@ class WithOptions:
 
         Args:
             priority: The lowest runs first; tasks without one have priority 0.
+
+            deadline: Seconds from its submission within which a task has to start: one that has not
+                fails with DeadlineExceeded, at that moment. One that has is asked to stop then
+                (`check_cancelled`). Among equal priorities the earliest deadline runs first.
+
+            timeout: Seconds that a task may run; then it is asked to stop.
 
             name: What `current_task().name` and reports call the tasks.
 
@@ -53,7 +62,14 @@ class WithOptions:
         """
         from treadle.executors.view import open_view
 
-        given = {"priority": priority, "name": name, "context": context}
+        given = {
+            "priority": priority,
+            "deadline": deadline,
+            "timeout": timeout,
+            "name": name,
+            "context": context,
+            "inherit": inherit,
+        }
         return open_view(
             self, {option: value for option, value in given.items() if value is not NOT_GIVEN}
         )

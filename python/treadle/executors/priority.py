@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from treadle._core import PriorityExecutor as NativePriorityExecutor
+from treadle.executors._seconds import check_seconds
 from treadle.executors.thread import ThreadPoolExecutor
 
 TYPE_CHECKING = False  # see compat.py
@@ -69,7 +68,7 @@ class PriorityExecutor(NativePriorityExecutor, ThreadPoolExecutor):
                 msg = f"give max_workers={max_workers} or workers={workers}, not both"
                 raise TypeError(msg)
             max_workers = workers
-        _check_aging(aging)
+        check_seconds(aging, "aging")
         super().__init__(max_workers, thread_name_prefix, initializer, initargs, **options)
         self._rank_all(aging)
 
@@ -96,13 +95,3 @@ class PriorityExecutor(NativePriorityExecutor, ThreadPoolExecutor):
         """
         return self._move(future, priority)
 
-
-def _check_aging(aging: float | None) -> None:
-    if aging is None:
-        return
-    if isinstance(aging, bool) or not isinstance(aging, int | float):
-        msg = f"aging must be a number of seconds or None, not {aging!r}"
-        raise TypeError(msg)
-    if not (math.isfinite(aging) and aging > 0):
-        msg = f"aging must be positive and finite, in seconds, not {aging!r}"
-        raise ValueError(msg)

@@ -16,6 +16,7 @@ from weakref import ref
 from treadle._core import View as NativeView
 from treadle.executors._options import WithOptions
 from treadle.executors._results import as_they_come, check_buffersize, in_order
+from treadle.executors._seconds import check_seconds
 from treadle.executors._streaming import Streaming
 from treadle.executors.priority import PriorityExecutor
 
@@ -41,6 +42,8 @@ def open_view(executor: Any, given: dict[str, Any]) -> View:
 
 
 def _check(given: dict[str, Any]) -> None:
+    for option in ("deadline", "timeout"):
+        check_seconds(given.get(option), option)
     name, context = given.get("name"), given.get("context")
     if name is not None and not isinstance(name, str):
         msg = f"name must be a string or None, not {name!r}"
@@ -58,7 +61,16 @@ class View(Streaming, WithOptions, NativeView):
         self._given = given
         priority = given.get("priority")
         takes_priority = priority is None and isinstance(pool, PriorityExecutor)
-        self._see(pool, priority, given.get("name"), given.get("context"), takes_priority)
+        self._see(
+            pool,
+            priority,
+            given.get("deadline"),
+            given.get("timeout"),
+            given.get("name"),
+            given.get("context"),
+            given.get("inherit", True),
+            takes_priority,
+        )
 
     def __repr__(self) -> str:
         options = "".join(f" {option}={value!r}" for option, value in self._given.items())

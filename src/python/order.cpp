@@ -1,0 +1,59 @@
+#include "python/order.hpp"
+
+#include <algorithm>
+
+#include "python/python_worker.hpp"
+
+namespace treadle::python {
+
+std::atomic<bool> limits_in_use{false};
+
+namespace {
+
+// The limits of the task that the calling thread runs, or null.
+const TimedOptions* limits_of_submitter() {
+  PythonWorker* worker = PythonWorker::current();
+  Future* task = worker != nullptr ? worker->current_future() : nullptr;
+  return task != nullptr ? task->limits() : nullptr;
+}
+
+// When a task that is submitted now has to have started; max: it may wait for ever.
+Clock::time_point deadline_of(const Pool& pool, const Settings* settings) {
+  Clock::time_point deadline = Clock::time_point::max();
+  if (settings != nullptr && settings->deadline != Clock::duration::zero()) {
+    deadline = pool.time()->now() + settings->deadline;
+  }
+  const TimedOptions* outer = limits_of_submitter();
+  const bool inherits = outer != nullptr && (settings == nullptr || settings->inherits);
+  return inherits ? std::min(deadline, outer->stop_at()) : deadline;
+}
+
+}  // namespace
+
+bool find_limits_of_submitter() { return limits_of_submitter() != nullptr; }
+
+bool give_options(Future& future, Pool& pool, Order order) {
+  const Clock::time_point deadline = deadline_of(pool, order.settings.get());
+  const bool timed = deadline != Clock::time_point::max() ||
+                     (order.settings && order.settings->timeout != Clock::duration::zero());
+  if (!timed && !order.settings && !pool.ranks_all() && order.priority == 0) return true;
+  const std::int64_t level = pool.level_of(order.priority);
+  if (!order.settings) order.settings = pool.remember(order.priority);
+  if (timed) {
+    limits_in_use.store(true, std::memory_order_relaxed);
+    std::unique_ptr<TimedOptions> options(
+        new TimedOptions(level, deadline, std::move(order.settings), pool.time()));
+    if (options) return future.set_options(std::move(options), pool.ranks_all());
+  } else {
+    std::unique_ptr<TaskOptions> options(new TaskOptions(level, std::move(order.settings)));
+    const bool ranked = pool.ranks_all() || level != 0;
+    if (options) {
+      future.set_options(std::move(options), ranked);
+      return true;
+    }
+  }
+  PyErr_NoMemory();
+  return false;
+}
+
+}  // namespace treadle::python

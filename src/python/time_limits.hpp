@@ -1,0 +1,70 @@
+// Deadlines and the longest run of tasks: a queued task whose time is up fails, a running one is
+// asked to stop.
+//
+// One thread serves all pools, started with the first limit.  A pool with a clock of its own
+// (testing.py) has no thread: whoever moves the clock does its work.
+//
+// Thread safety: any attached thread.
+// Invariants:
+//  1. An armed limit holds a reference to its future, which whoever disarms it gives back.
+//  2. A future that is done has no armed limit, or will have none in a moment: whoever ended it
+//     disarms it.
+#pragma once
+
+#include "core/timer_queue.hpp"
+#include "python/python_api.hpp"
+#include "python/task_options.hpp"
+
+namespace treadle::python {
+
+class Future;
+
+// Which time a pool lives in.
+class TimeKeeper : public Shared<TimeKeeper> {
+ public:
+  virtual ~TimeKeeper() = default;
+  [[nodiscard]] virtual Clock::time_point now() const = 0;
+  // Sees to it that `expire_due` is called in time.  False with an error set.
+  [[nodiscard]] virtual bool attend() = 0;
+
+  // Ends, or asks to stop, whatever is due.
+  void expire_due();
+
+  TimerQueue timers;
+};
+
+using TimeKeeperPtr = boost::intrusive_ptr<TimeKeeper>;
+
+// The options of a task that has a limit.
+class TimedOptions : public TaskOptions, public Timer {
+ public:
+  TimedOptions(std::int64_t level, Clock::time_point deadline, SettingsPtr common,
+               TimeKeeperPtr keeper);
+
+  // Before the task is queued; false with an error set.
+  [[nodiscard]] bool watch_queue(Future& future);
+  // When its call begins.
+  void watch_run(Future& future);
+  // The future is done.
+  void stop_watching();
+  // Whether the call has run long enough.
+  [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
+  // The latest that the call may run; max: no limit.
+  [[nodiscard]] Clock::time_point stop_at() const { return stop_at_; }
+  // Seconds until then, at least 0; none: no limit.
+  [[nodiscard]] std::optional<double> seconds_left() const;
+  [[nodiscard]] Future* future() const { return future_; }
+
+ private:
+  const TimeKeeperPtr keeper_;
+  Clock::time_point stop_at_ = Clock::time_point::max();
+  Future* future_ = nullptr;  // one reference, while armed
+};
+
+// The time of all pools but those of tests.
+[[nodiscard]] TimeKeeperPtr system_time();
+[[nodiscard]] bool make_time_limits(PyObject* module);
+// In the child of a fork, where neither the thread nor most of the tasks exist.
+void forget_time_limits_in_child();
+
+}  // namespace treadle::python
