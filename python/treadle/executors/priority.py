@@ -94,4 +94,3 @@ class PriorityExecutor(NativePriorityExecutor, ThreadPoolExecutor):
                 pool.reprioritize(future, -10)
         """
         return self._move(future, priority)
-
