@@ -6,7 +6,8 @@
 namespace treadle {
 
 bool Scheduler::wants_thread_locked() const {
-  return queue_.size() > idle_ + searching_ + starting_ && threads_ < max_workers_ + blocked_;
+  return queue_.size() > idle_ + searching_ + starting_ && threads_ < max_workers_ + blocked_ &&
+         !by_hand_;
 }
 
 void Scheduler::count_growth_locked() {
@@ -120,6 +121,16 @@ Worker* Scheduler::end_block() {
   const MutexLock lock(mutex_);
   --blocked_;
   return threads_ > max_workers_ + blocked_ && idle_ != 0 ? call_idle_locked() : nullptr;
+}
+
+void Scheduler::run_by_hand() {
+  const MutexLock lock(mutex_);
+  by_hand_ = true;
+}
+
+Task* Scheduler::take_by_hand() {
+  const MutexLock lock(mutex_);
+  return queue_.pop_front();
 }
 
 void Scheduler::close(Closed reason) {

@@ -77,6 +77,11 @@ class Scheduler {
   // Returns a worker to call (one too many now, it will leave), or null.
   [[nodiscard]] Worker* end_block() TREADLE_EXCLUDES(mutex_);
 
+  // No thread of its own, ever: somebody takes the tasks out, one by one.
+  void run_by_hand() TREADLE_EXCLUDES(mutex_);
+  // The next task in order, which the caller runs; null when none waits.
+  Task* take_by_hand() TREADLE_EXCLUDES(mutex_);
+
   // Refuses tasks from now on.  What is queued still runs.
   void close(Closed reason) TREADLE_EXCLUDES(mutex_);
   // Empties the queue; the tasks are the caller's.
@@ -143,6 +148,7 @@ class Scheduler {
   std::size_t threads_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t max_workers_ TREADLE_GUARDED_BY(mutex_);
+  bool by_hand_ TREADLE_GUARDED_BY(mutex_) = false;
   Closed closed_ TREADLE_GUARDED_BY(mutex_) = Closed::kNo;
 };
 

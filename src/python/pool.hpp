@@ -37,6 +37,11 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void rank_all(double aging);
   // Its clock.
   [[nodiscard]] const TimeKeeperPtr& time() const { return time_; }
+  // No threads, and a clock of its own.  Set before the first task is submitted.
+  void run_by_hand(TimeKeeperPtr time) {
+    time_ = std::move(time);
+    scheduler_.run_by_hand();
+  }
   // The level of a task that is submitted now.
   [[nodiscard]] std::int64_t level_of(std::int64_t priority) const {
     return aging_ == 0 ? priority : aged(priority);

@@ -86,6 +86,22 @@ void PythonWorker::work() {
   current_worker = nullptr;
 }
 
+int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
+  const Ref object = Ref::steal(make(&pool, executor));
+  if (!object) return -1;
+  Task* task = pool.scheduler().take_by_hand();
+  if (task == nullptr) return 0;
+  PythonWorker& worker = of(object.get());
+  PythonWorker* outer = std::exchange(current_worker, &worker);
+  isolated([&] {  // the caller's context variables are none of the task's business
+    TaskRunner runner(worker);
+    (void)runner.run(*task);
+    if (const ParkingWord* waiting = runner.announce(*task)) unpark_all(waiting);
+  });
+  current_worker = outer;
+  return 1;
+}
+
 bool PythonWorker::run_if_queued(Future& future) {
   Call call;
   Ref context;

@@ -38,6 +38,9 @@ class PythonWorker {
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
 
+  // Runs the next task of a pool that has no threads, in the calling one: 1, or 0 when none waits;
+  // -1: error set.
+  [[nodiscard]] static int run_by_hand(Pool& pool, PyObject* executor);
   // Runs a future of the pool that is still queued, inside the task that waits for it; false when
   // it is not to be had.
   [[nodiscard]] bool run_if_queued(Future& future);

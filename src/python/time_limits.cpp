@@ -78,6 +78,23 @@ void TimeKeeper::expire_due() {
   }
 }
 
+// Not the beginning of the clock: nothing is as early as no time at all.
+Clock::time_point ManualTime::now() const {
+  return Clock::time_point(std::chrono::hours(1)) +
+         Clock::duration(since_start_.load(std::memory_order_relaxed));
+}
+
+void ManualTime::advance(Clock::duration by) {
+  const Clock::time_point end = now() + by;
+  for (;;) {
+    std::uint32_t seen = 0;
+    const Clock::time_point next = std::min(end, timers.next(seen).value_or(end));
+    since_start_.fetch_add((std::max(next, now()) - now()).count(), std::memory_order_relaxed);
+    expire_due();
+    if (next == end) return;
+  }
+}
+
 TimedOptions::TimedOptions(std::int64_t level, Clock::time_point deadline, SettingsPtr common,
                            TimeKeeperPtr keeper)
     : TaskOptions(level, std::move(common),

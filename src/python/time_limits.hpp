@@ -11,6 +11,8 @@
 //     disarms it.
 #pragma once
 
+#include <atomic>
+
 #include "core/timer_queue.hpp"
 #include "python/python_api.hpp"
 #include "python/task_options.hpp"
@@ -59,6 +61,18 @@ class TimedOptions : public TaskOptions, public Timer {
   const TimeKeeperPtr keeper_;
   Clock::time_point stop_at_ = Clock::time_point::max();
   Future* future_ = nullptr;  // one reference, while armed
+};
+
+// A time that passes only when it is told to, for tests.
+class ManualTime final : public TimeKeeper {
+ public:
+  [[nodiscard]] Clock::time_point now() const override;
+  [[nodiscard]] bool attend() override { return true; }
+  // What becomes due on the way happens at its own time.
+  void advance(Clock::duration by);
+
+ private:
+  std::atomic<Clock::rep> since_start_{0};  // relaxed: one thread moves it
 };
 
 // The time of all pools but those of tests.

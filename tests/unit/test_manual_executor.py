@@ -1,0 +1,198 @@
+"""`ManualExecutor`: tasks and time move when they are told to, and show what else is chance."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import threading
+from typing import Any
+
+import pytest
+
+import treadle
+from support.waiting import LIMIT, in_thread, throw
+from treadle.errors import DeadlineExceeded
+from treadle.testing import ManualExecutor
+
+pytestmark = pytest.mark.ours
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+def test_nothing_runs_before_it_is_told_to() -> None:
+    pool = ManualExecutor()
+    ran: list[int] = []
+    futures = [pool.submit(ran.append, number) for number in range(3)]
+    assert (pool.pending, ran) == (3, [])
+    assert pool.run_one()
+    assert (pool.pending, ran) == (2, [0])
+    assert [future.done() for future in futures] == [True, False, False]
+    assert pool.run_all() == 2
+    assert (pool.pending, ran) == (0, [0, 1, 2])
+    assert not pool.run_one()
+    assert pool.run_all() == 0
+
+
+def test_no_thread_is_ever_started() -> None:
+    before = threading.active_count()
+    pool = ManualExecutor()
+    outer = pool.submit(lambda: pool.submit(threading.get_ident).result())
+    standard = pool.submit(lambda: concurrent.futures.wait([pool.submit(int)], 0).done)
+    pool.run_all()
+    assert outer.result() == threading.get_ident()
+    assert standard.result() == set()
+    assert threading.active_count() == before
+
+
+def test_tasks_are_tasks() -> None:
+    pool = ManualExecutor()
+
+    def look() -> tuple[Any, ...]:
+        task = treadle.current_task()
+        assert task is not None
+        seen = variable.get()
+        variable.set("the task's")
+        return task.name, task.priority, seen
+
+    variable.set("submitter's")
+    future = pool.options(name="task").submit(2, look)
+    variable.set("runner's")
+    failed = pool.submit(throw, ValueError("in the task"))
+    interrupted = pool.submit(throw, KeyboardInterrupt())
+    pool.run_all()
+    assert future.result() == ("task", 2, "submitter's")
+    assert variable.get() == "runner's"
+    assert treadle.current_task() is None
+    assert isinstance(failed.exception(), ValueError)
+    assert isinstance(interrupted.exception(), KeyboardInterrupt)
+
+
+def test_tasks_may_be_submitted_and_run_by_tasks() -> None:
+    pool = ManualExecutor()
+    ran: list[str] = []
+
+    def outer() -> None:
+        pool.submit(1, ran.append, "later")
+        pool.submit(-1, ran.append, "within")
+        assert pool.run_one()
+        ran.append("outer")
+
+    pool.submit(outer)
+    assert pool.run_all() == 2
+    assert ran == ["within", "outer", "later"]
+
+
+def test_other_threads_submit_and_wait() -> None:
+    pool = ManualExecutor()
+    submitted = threading.Event()
+
+    def submit_and_wait() -> int:
+        future = pool.submit(abs, -7)
+        submitted.set()
+        return future.result(LIMIT)
+
+    waiting = in_thread(submit_and_wait)
+    submitted.wait(LIMIT)
+    assert pool.run_one()
+    assert waiting.get() == 7
+
+
+def test_deadlines_pass_when_time_does() -> None:
+    pool = ManualExecutor()
+    order: list[str] = []
+    futures = {
+        name: pool.options(deadline=deadline).submit(abs, -1)
+        for name, deadline in (("5", 5), ("3", 3), ("8", 8))
+    }
+    for name, future in futures.items():
+        future.add_done_callback(lambda _, name=name: order.append(name))
+    pool.advance(2.5)
+    assert not any(future.done() for future in futures.values())
+    pool.advance(3)
+    assert order == ["3", "5"]
+    for name in order:
+        with pytest.raises(DeadlineExceeded):
+            futures[name].result()
+    assert pool.pending == 1
+    pool.run_all()
+    assert futures["8"].result() == 1
+    assert pool.now == 5.5
+
+
+def test_a_time_limit_begins_with_the_run() -> None:
+    pool = ManualExecutor()
+
+    def work() -> list[bool]:
+        task = treadle.current_task()
+        assert task is not None
+        seen = []
+        for _ in range(3):
+            seen.append(task.cancel_requested)
+            pool.advance(1)
+        return seen
+
+    future = pool.options(timeout=1.5).submit(work)
+    pool.advance(100)
+    pool.run_all()
+    assert future.result() == [False, False, True]
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_time_only_passes(seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"0 seconds or more, not {seconds}"):
+        ManualExecutor().advance(seconds)
+
+
+@pytest.mark.parametrize("priority", [1, 5, 40])
+@pytest.mark.parametrize("aging", [0.5, 10])
+def test_with_aging_a_task_waits_no_longer_than_its_levels_last(
+    priority: int, aging: float
+) -> None:
+    """A flood of tasks at priority 0, one at a time, while one task of a worse priority waits."""
+    pool = ManualExecutor(aging=aging)
+    pool.advance(aging / 3)
+    waiting = pool.submit(priority, int)
+    waited = 0.0
+    while not waiting.done():
+        pool.submit(0, int)
+        pool.submit(0, int)  # more than is run
+        assert pool.run_one()
+        pool.advance(aging / 4)
+        waited += aging / 4
+        # Those who came in its last period at the same level, or a better one, may be before it.
+        assert waited <= 2 * (priority + 1) * aging
+    assert waited >= (priority - 1) * aging
+
+
+def test_without_aging_it_may_wait_for_ever() -> None:
+    pool = ManualExecutor()
+    waiting = pool.submit(1, int)
+    for _ in range(1000):
+        pool.submit(0, int)
+        pool.run_one()
+        pool.advance(1000)
+    assert not waiting.done()
+
+
+def test_aging_keeps_the_order_of_equals() -> None:
+    pool = ManualExecutor(aging=1)
+    ran: list[int] = []
+    for number in range(50):
+        pool.submit(3, ran.append, number)
+        pool.advance(0.3)
+    pool.run_all()
+    assert ran == list(range(50))
+
+
+def test_shutdown_runs_what_waits_or_cancels_it() -> None:
+    ran: list[int] = []
+    with ManualExecutor() as pool:
+        pool.submit(ran.append, 1)
+    assert ran == [1]
+    pool = ManualExecutor()
+    future = pool.submit(ran.append, 2)
+    pool.shutdown(cancel_futures=True)
+    assert future.cancelled()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(ran.append, 3)
+    assert ran == [1]
