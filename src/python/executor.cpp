@@ -98,6 +98,17 @@ PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positiona
   return self.release();
 }
 
+// The same, as a task of the family of the one that the calling thread runs, if it runs one.
+PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names) {
+  PyObject* task = make_task(pool, arguments, positional, keyword_names);
+  if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
+      [[unlikely]] {
+    if (Future* submitter = worker->current_future()) submitter->adopt(task);
+  }
+  return task;
+}
+
 // Queues a new task, whose reference is taken: a new one, or null with an error set.
 PyObject* push_task(Pool* pool, PyObject* object) {
   Future& future = Future::of(object);
@@ -124,9 +135,10 @@ PyObject* push_task(Pool* pool, PyObject* object) {
 }
 
 // The same with what the order says, and the deadline of the task that submits.
-Ref make_task(Pool& pool, const Submission& submission, Order order) {
+Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
+  const auto make = order.settings && !order.settings->inherits ? &make_task : &make_own_task;
   Ref task = Ref::steal(
-      make_task(pool, submission.arguments, submission.positional, submission.keyword_names));
+      make(pool, submission.arguments, submission.positional, submission.keyword_names));
   if (!task) return task;
   if (order.settings && order.settings->context) {
     Ref context = Ref::steal(PyContext_Copy(order.settings->context.get()));
@@ -141,7 +153,7 @@ Ref make_task(Pool& pool, const Submission& submission, Order order) {
 PyObject* submit_ordered(PyObject* self, const Submission& submission, Order order) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  Ref task = make_task(*pool, submission, std::move(order));
+  Ref task = make_ordered_task(*pool, submission, std::move(order));
   return task ? push_task(pool, task.release()) : nullptr;
 }
 
@@ -149,7 +161,7 @@ PyObject* submit_for_loop(PyObject* self, PyObject* loop, const Submission& subm
                           Order order) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  Ref task = make_task(*pool, submission, std::move(order));
+  Ref task = make_ordered_task(*pool, submission, std::move(order));
   Ref destination = task ? new_future_of(loop) : Ref();
   if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
   const Ref pushed = Ref::steal(push_task(pool, task.release()));
@@ -179,7 +191,7 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   }
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  PyObject* object = make_task(*pool, arguments, positional - 1, keyword_names);
+  PyObject* object = make_own_task(*pool, arguments, positional - 1, keyword_names);
   return object != nullptr ? push_task(pool, object) : nullptr;
 }
 
@@ -240,7 +252,7 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
   std::vector<PyObject*> call(static_cast<std::size_t>(batch.arity()) + 1, fn);
   for (Py_ssize_t i = 0; i < batch.size(); ++i) {
     std::copy_n(batch.arguments(i), batch.arity(), call.begin() + 1);
-    PyObject* future = make_task(*pool, call.data(), batch.arity(), nullptr);
+    PyObject* future = make_own_task(*pool, call.data(), batch.arity(), nullptr);
     if (future == nullptr) return nullptr;
     PyList_SET_ITEM(futures.get(), i, future);
   }

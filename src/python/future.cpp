@@ -4,6 +4,7 @@
 
 #include "python/arguments.hpp"
 #include "python/await.hpp"
+#include "python/family.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
 
@@ -51,6 +52,9 @@ struct FutureSlots {
     Py_VISIT(attachments->callbacks);
     Py_VISIT(attachments->waiters);
     Py_VISIT(reinterpret_cast<PyObject*>(attachments->condition));
+    if (attachments->family != nullptr) {
+      if (const int stop = attachments->family->traverse(visit, arg)) return stop;
+    }
     for (const Delivery* at = attachments->deliveries; at != nullptr; at = at->next) {
       Py_VISIT(at->queue.get());
       Py_VISIT(at->destination.get());
@@ -68,6 +72,7 @@ struct FutureSlots {
     Py_CLEAR(attachments->callbacks);
     Py_CLEAR(attachments->waiters);
     Py_XDECREF(reinterpret_cast<PyObject*>(attachments->condition));
+    delete attachments->family;
     while (attachments->deliveries != nullptr) {
       Delivery* delivery = attachments->deliveries;
       attachments->deliveries = delivery->next;

@@ -29,6 +29,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/parking_spot.hpp"
 #include "core/task.hpp"
@@ -66,12 +67,15 @@ struct Delivery {
   Delivery* next = nullptr;
 };
 
+class Family;
+
 struct Attachments {
   PyObject* callbacks = nullptr;  // a list
   PyObject* waiters = nullptr;    // a list of objects with add_result and its siblings
   FutureCondition* condition = nullptr;
   GroupLink* groups = nullptr;
   Delivery* deliveries = nullptr;
+  Family* family = nullptr;  // the tasks that this one has submitted while it runs
 };
 
 // Kinds of tasks in a Python pool's queue.
@@ -210,6 +214,10 @@ class Future : public Task {
     return (word & kCancelRequested) != 0 || (bound_to_loop_ && loop_gave_up()) ||
            (timed_ && limits()->run_is_over());
   }
+  // Asks it to stop, or, if it waits still, to begin with that request; and its family.
+  void ask_to_stop();
+  // A task that this one has submitted: what asks this one to stop asks the other, too.
+  void adopt(PyObject* child);
   // Sleeps until the call is asked to stop (kDone), or has ended, or the time is up (kTimedOut).
   [[nodiscard]] Slept sleep_until_asked(Deadline deadline);
 
@@ -258,6 +266,7 @@ class Future : public Task {
   [[nodiscard]] bool loop_gave_up();
   [[nodiscard]] bool hear_from_loop();
   [[nodiscard]] bool end_cancelled();
+  [[nodiscard]] std::vector<Ref> family();
   // Notes that the running call shall stop; true when somebody has to be woken.  Requires the
   // object lock.
   [[nodiscard]] bool ask_to_stop_locked() {

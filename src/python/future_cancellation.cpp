@@ -4,7 +4,14 @@
 // The call sees it in `check_cancelled`; when it ends with a CancelledError then, the future ends
 // cancelled.  A future that is bound to one of a loop's (asyncio_code.hpp) is asked by the mere
 // cancellation of that one, which the call finds when it looks.
+//
+// The request reaches the tasks that the call has submitted, and theirs: those that run are asked,
+// those that wait begin with the request, so that functions that know nothing of it run as ever.
+// Only `request_cancel`, which the standard library does not have, cancels those that wait.
 
+#include <iterator>
+
+#include "python/family.hpp"
 #include "python/future_transition.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -13,8 +20,58 @@ namespace treadle::python {
 
 int Future::request_cancel() {
   if (done()) return 0;
-  const int cancelled = cancel();
-  return cancelled == 0 && !done() ? 1 : cancelled;
+  // The family, too, and theirs; those that wait need not begin.  No recursion: it may be deep.
+  std::vector<Ref> more = family();
+  int cancelled = cancel();
+  if (cancelled == 0 && !done()) cancelled = 1;
+  while (cancelled >= 0 && !more.empty()) {
+    const Ref next = std::move(more.back());
+    more.pop_back();
+    Future& future = of(next.get());
+    std::vector<Ref> theirs = future.family();
+    std::move(theirs.begin(), theirs.end(), std::back_inserter(more));
+    if (future.cancel() < 0) cancelled = -1;
+  }
+  return cancelled;
+}
+
+// The tasks that this one has submitted and that may not be done.
+std::vector<Ref> Future::family() {
+  const ObjectLock lock(mutex_);
+  if (attachments_ == nullptr || attachments_->family == nullptr) return {};
+  return attachments_->family->copy();
+}
+
+void Future::adopt(PyObject* child) {
+  std::vector<Ref> released;
+  bool asked = false;
+  {
+    const ObjectLock lock(mutex_);
+    if (done()) return;
+    asked = (word_.load(std::memory_order_relaxed) & kCancelRequested) != 0;
+    Family*& family = attachments_locked().family;
+    if (family == nullptr) family = new Family;
+    family->add(child, released);
+  }
+  if (asked) of(child).ask_to_stop();
+}
+
+void Future::ask_to_stop() {
+  std::vector<Ref> more;
+  more.push_back(Ref::borrow(object()));
+  while (!more.empty()) {
+    const Ref next = std::move(more.back());
+    more.pop_back();
+    Future& future = of(next.get());
+    bool wake = false;
+    {
+      const ObjectLock lock(future.mutex_);
+      wake = !future.done() && future.ask_to_stop_locked();
+    }
+    if (wake) unpark_all(&future.word_);
+    std::vector<Ref> theirs = future.family();
+    std::move(theirs.begin(), theirs.end(), std::back_inserter(more));
+  }
 }
 
 // The loop's future that this one is bound to; none when it is not, or is done.

@@ -22,6 +22,7 @@ void Future::settle(State state, Delivered& delivered) {
   delivered.callbacks = Ref::borrow(attachments_->callbacks);
   delivered.deliveries = std::exchange(attachments_->deliveries, nullptr);
   if (state != State::kCancelled) delivered.waiters = Ref::borrow(attachments_->waiters);
+  delivered.family.reset(std::exchange(attachments_->family, nullptr));
   GroupLink* link = std::exchange(attachments_->groups, nullptr);
   while (link != nullptr) {
     GroupLink* next = std::exchange(link->next, nullptr);
@@ -45,6 +46,9 @@ int Future::cancel(bool log_everything) {
     return -1;
   }
   if (wake) unpark_all(&word_);
+  if (before == State::kRunning) {
+    for (const Ref& child : family()) of(child.get()).ask_to_stop();
+  }
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
   if (is_ranked()) leave_queue();
   return deliver(delivered, log_everything) ? 1 : -1;

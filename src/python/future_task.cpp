@@ -80,6 +80,7 @@ void Future::expire() {
     return;
   }
   if (wake) unpark_all(&word_);
+  if (before == State::kRunning) ask_to_stop();  // the family, too
   if (before != State::kPending) return;
   leave_queue();
   if (!deliver(delivered, true)) PyErr_WriteUnraisable(object());

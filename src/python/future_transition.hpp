@@ -4,7 +4,7 @@
 // For the files that implement Future; nobody else needs it.
 #pragma once
 
-#include "python/future.hpp"
+#include "python/family.hpp"
 
 namespace treadle::python {
 
@@ -46,6 +46,7 @@ struct Future::Delivered {
   Ref callbacks;
   Ref waiters;
   Delivery* deliveries = nullptr;
+  std::unique_ptr<Family> family;
   ConditionHold hold;
 };
 

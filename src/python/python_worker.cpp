@@ -10,11 +10,10 @@ namespace treadle::python {
 namespace {
 
 PyTypeObject* worker_type = nullptr;
-thread_local PythonWorker* current_worker = nullptr;
 
 }  // namespace
 
-PythonWorker* PythonWorker::current() { return current_worker; }
+constinit thread_local PythonWorker* PythonWorker::current_ = nullptr;
 
 PyObject* PythonWorker::make(PoolPtr pool, PyObject* executor) {
   Ref initializer = Ref::steal(PyObject_GetAttrString(executor, "_initializer"));
@@ -73,7 +72,7 @@ void PythonWorker::report_failed_initializer() {
 }
 
 void PythonWorker::work() {
-  current_worker = this;
+  current_ = this;
   TaskRunner runner(*this);
   if (initialize() && state_->contexts.begin()) {
     state_->pool->scheduler().work(state_->seat, runner);
@@ -83,7 +82,7 @@ void PythonWorker::work() {
   }
   state_->contexts.end();
   drop_sent_exception();
-  current_worker = nullptr;
+  current_ = nullptr;
 }
 
 int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
@@ -92,13 +91,13 @@ int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
   Task* task = pool.scheduler().take_by_hand();
   if (task == nullptr) return 0;
   PythonWorker& worker = of(object.get());
-  PythonWorker* outer = std::exchange(current_worker, &worker);
+  PythonWorker* outer = std::exchange(current_, &worker);
   isolated([&] {  // the caller's context variables are none of the task's business
     TaskRunner runner(worker);
     (void)runner.run(*task);
     if (const ParkingWord* waiting = runner.announce(*task)) unpark_all(waiting);
   });
-  current_worker = outer;
+  current_ = outer;
   return 1;
 }
 
