@@ -6,6 +6,8 @@
 #include <boost/thread/thread.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "core/scheduler.hpp"
 
@@ -13,6 +15,10 @@ namespace treadle::test {
 
 struct CountedTask : Task {
   CountedTask() : Task(0) {}
+  virtual ~CountedTask() = default;
+  CountedTask(const CountedTask&) = delete;
+  CountedTask& operator=(const CountedTask&) = delete;
+  virtual void run() {}
   std::atomic<int> runs{0};
   ParkingWord done{0};
   bool quiet = true;
@@ -26,6 +32,7 @@ struct CountedTask : Task {
 struct Host {
   bool run(Task& task) {
     auto& counted = static_cast<CountedTask&>(task);
+    counted.run();
     counted.runs.fetch_add(1, std::memory_order_relaxed);
     return counted.quiet;
   }
@@ -40,7 +47,8 @@ struct Host {
 
 class NativePool {
  public:
-  explicit NativePool(std::size_t workers) : scheduler(workers) {}
+  explicit NativePool(std::size_t workers, std::optional<KeepAlive> keep_alive = std::nullopt)
+      : scheduler(workers, keep_alive) {}
   ~NativePool() { shutdown(); }
   NativePool(const NativePool&) = delete;
   NativePool& operator=(const NativePool&) = delete;
@@ -58,11 +66,27 @@ class NativePool {
 
   void grow() {
     const boost::lock_guard<boost::mutex> lock(mutex_);
+    for (; joined_ < left_.size(); ++joined_) threads_[left_[joined_]].join();
     Worker& seat = *seats_.emplace_back(std::make_unique<Worker>());
-    threads_.emplace_back([this, &seat] {
+    threads_.emplace_back([this, &seat, number = threads_.size()] {
       Host host;
+      this_worker = number;
       scheduler.work(seat, host);
+      const boost::lock_guard<boost::mutex> lock(mutex_);
+      left_.push_back(number);
     });
+  }
+
+  // What is left to do after a push of several tasks, and after a resize.
+  void follow_up_all(const Scheduler::Pushed& pushed) {
+    follow_up(pushed);
+    while (scheduler.grow_more()) grow();
+  }
+
+  // The numbers of those that have left, in the order in which they did.
+  std::vector<std::size_t> left() {
+    const boost::lock_guard<boost::mutex> lock(mutex_);
+    return left_;
   }
 
   std::size_t thread_count() {
@@ -72,11 +96,17 @@ class NativePool {
 
   void shutdown() {
     scheduler.close(Closed::kShutdown);
-    const boost::lock_guard<boost::mutex> lock(mutex_);
-    for (boost::thread& thread : threads_) {
+    boost::unique_lock<boost::mutex> lock(mutex_);
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+      boost::thread& thread = threads_[i];
+      lock.unlock();
       if (thread.joinable()) thread.join();
+      lock.lock();
     }
   }
+
+  // Of the thread that asks: its number, in the order in which they were started.
+  static inline thread_local std::size_t this_worker = 0;
 
   Scheduler scheduler;
 
@@ -84,6 +114,8 @@ class NativePool {
   boost::mutex mutex_;
   std::deque<std::unique_ptr<Worker>> seats_;
   std::deque<boost::thread> threads_;
+  std::vector<std::size_t> left_;
+  std::size_t joined_ = 0;  // of those that have left
 };
 
 }  // namespace treadle::test
