@@ -10,6 +10,7 @@
 #include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
+#include "python/pool_size.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -248,15 +249,20 @@ PyObject* map(PyObject* self, PyObject* args) {
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
-// _open(max_workers, propagate_context): what __init__ ends with.
+// _open(max_workers, propagate_context, keep_alive, min_workers): what __init__ ends with.
 PyObject* open(PyObject* self, PyObject* args) {
-  Py_ssize_t max_workers = 0;
+  Py_ssize_t max_workers = 0, min_workers = 0;
   int propagate_context = 1;
-  if (PyArg_ParseTuple(args, "np:_open", &max_workers, &propagate_context) == 0) return nullptr;
+  double keep_alive = 0;  // for ever
+  if (PyArg_ParseTuple(args, "np|dn:_open", &max_workers, &propagate_context, &keep_alive,
+                       &min_workers) == 0) {
+    return nullptr;
+  }
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
   executor_type.data(self).pool =
-      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference));
+      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference),
+               make_keep_alive(keep_alive, min_workers));
   Py_RETURN_NONE;
 }
 
@@ -304,6 +310,28 @@ PyObject* with_pool(PyObject* self, PyObject*) {
 PyObject* put(PyObject* self, PyObject* item) {
   Pool* pool = pool_of(self);
   return pool != nullptr ? put_item(*pool, item) : nullptr;
+}
+
+PyObject* resize(PyObject* self, PyObject* size) {
+  Pool* pool = pool_of(self);
+  return pool != nullptr ? resize_pool(*pool, size) : nullptr;
+}
+
+PyObject* max_workers(PyObject* self, void*) {
+  Pool* pool = pool_of(self);
+  return pool != nullptr ? PyLong_FromSize_t(pool->scheduler().max_workers()) : nullptr;
+}
+
+// Programmes that know no `resize` assign to the standard library's attribute, which has the same
+// effect there, and none before __init__ or after shutdown.
+int set_max_workers(PyObject* self, PyObject* value, void*) {
+  Pool* pool = executor_type.data(self).pool.get();
+  if (value == nullptr) {
+    PyErr_SetString(PyExc_AttributeError, "_max_workers cannot be deleted");
+    return -1;
+  }
+  if (pool == nullptr || pool->scheduler().closed() != Closed::kNo) return 0;
+  return Ref::steal(PyObject_CallMethod(self, "resize", "O", value)) ? 0 : -1;
 }
 
 PyObject* is_shut_down(PyObject* self, void*) {
@@ -367,9 +395,12 @@ bool make_executor_type(PyObject* module) {
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", put, METH_O, nullptr},
+      {"_resize", resize, METH_O, nullptr},
       {}};
-  static PyGetSetDef attributes[] = {{"_shutdown", is_shut_down, set_shut_down, nullptr, nullptr},
-                                     {}};
+  static PyGetSetDef attributes[] = {
+      {"_shutdown", is_shut_down, set_shut_down, nullptr, nullptr},
+      {"_max_workers", max_workers, set_max_workers, nullptr, nullptr},
+      {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("The native half of treadle.ThreadPoolExecutor.")},
       {Py_tp_new, function_slot(&create)},

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <optional>
 #include <vector>
 
 #include "core/scheduler.hpp"
@@ -23,7 +24,8 @@ class PythonWorker;
 class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  public:
   // `executor` is a weak reference.  Registered with lifecycle.hpp while alive.
-  Pool(std::size_t max_workers, bool propagate_context, Ref executor);
+  Pool(std::size_t max_workers, bool propagate_context, Ref executor,
+       std::optional<KeepAlive> keep_alive = std::nullopt);
   ~Pool();
 
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }

@@ -72,7 +72,7 @@ class NativePool {
       Host host;
       this_worker = number;
       scheduler.work(seat, host);
-      const boost::lock_guard<boost::mutex> lock(mutex_);
+      const boost::lock_guard<boost::mutex> leaving(mutex_);
       left_.push_back(number);
     });
   }
