@@ -55,6 +55,7 @@ void TaskRunner::make_call(Call& call, Ref context) {
   failed_ = !outcome_;
   if (failed_) outcome_ = take_raised();
   drop_sent_exception();
+  worker_.task_view = Ref();
   call.drop();
 }
 
