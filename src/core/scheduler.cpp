@@ -92,15 +92,20 @@ Worker* Scheduler::cancel_growth() {
 
 // A worker that was called for a task and leaves instead may have been the one that a push relies
 // on: the next comes for the task.
-Scheduler::Taken Scheduler::leave_locked() {
-  --threads_;
+Scheduler::Taken Scheduler::leave_uncounted_locked() {
   Worker* next = call_for_surplus_locked();
   return {.wake = next != nullptr ? next : call_for_queue_locked(), .leave = true};
 }
 
+Scheduler::Taken Scheduler::leave_locked() {
+  --threads_;
+  return leave_uncounted_locked();
+}
+
 Scheduler::Taken Scheduler::take(Worker& self) {
-  if (self.orphaned_) return {.leave = true};
+  if (self.left_ == Worker::Left::kOrphaned) return {.leave = true};
   const MutexLock lock(mutex_);
+  if (self.left_ != Worker::Left::kNo) return leave_uncounted_locked();
   const Worker::Seeking was = stop_seeking_locked(self);
   if (has_surplus_locked()) return leave_locked();
   if (Task* task = queue_.pop_front()) return {.task = task, .wake = call_for_queue_locked()};
@@ -159,10 +164,19 @@ Worker* Scheduler::end_block() {
 Scheduler::Pushed Scheduler::resize(std::size_t max_workers) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
+  if (max_workers < max_workers_) shrinks_.fetch_add(1, std::memory_order_relaxed);
   max_workers_ = max_workers;
   if (!wants_thread_locked()) return {.wake = call_for_surplus_locked()};
   count_growth_locked();
   return {.grow = true};
+}
+
+bool Scheduler::give_up_seat(Worker& self) {
+  const MutexLock lock(mutex_);
+  if (!has_surplus_locked()) return false;
+  --threads_;
+  self.left_ = Worker::Left::kGaveUp;
+  return true;
 }
 
 void Scheduler::close(Closed reason) {

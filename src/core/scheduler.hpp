@@ -99,6 +99,12 @@ class Scheduler {
   // Allows more threads or fewer from now on; to be followed up as a push of several tasks.  When
   // refused, nothing has changed.
   [[nodiscard]] Pushed resize(std::size_t max_workers) TREADLE_EXCLUDES(mutex_);
+  // A worker in a task that others can end without it looks now and then whether `shrinks` has
+  // changed.  Then, true: there are too many, and it is to end its task and leaves.
+  [[nodiscard]] std::uint32_t shrinks() const {
+    return shrinks_.load(std::memory_order_relaxed);  // a hint: the counts are read under the mutex
+  }
+  [[nodiscard]] bool give_up_seat(Worker& self) TREADLE_EXCLUDES(mutex_);
 
   // Refuses tasks from now on.  What is queued still runs.
   void close(Closed reason) TREADLE_EXCLUDES(mutex_);
@@ -122,7 +128,7 @@ class Scheduler {
   // queue; what was queued is the caller's.
   FifoQueue restart_in_child();
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
-  static void orphan(Worker& self) { self.orphaned_ = true; }
+  static void orphan(Worker& self) { self.left_ = Worker::Left::kOrphaned; }
 
  private:
   struct Taken {
@@ -143,6 +149,8 @@ class Scheduler {
     return threads_ > max_workers_ + blocked_;
   }
   Taken leave_locked() TREADLE_REQUIRES(mutex_);
+  // The same for a worker that is not counted any more.
+  Taken leave_uncounted_locked() TREADLE_REQUIRES(mutex_);
   // Returns what it was.
   Worker::Seeking stop_seeking_locked(Worker& self) TREADLE_REQUIRES(mutex_);
   // The worker to call when tasks wait and nobody comes for them, or null.
@@ -154,6 +162,7 @@ class Scheduler {
 
   const Clock::duration keep_alive_;
   const std::size_t min_workers_;  // without keep-alive: more than there can be
+  std::atomic<std::uint32_t> shrinks_{0};
   Mutex mutex_;
   FifoQueue queue_ TREADLE_GUARDED_BY(mutex_);
   IdleWorkers idle_ TREADLE_GUARDED_BY(mutex_);

@@ -35,8 +35,9 @@ class Worker {
   enum class Seeking : std::uint8_t { kNo, kStarting, kSearching, kDismissed };
   Seeking seeking_ = Seeking::kStarting;
   bool sleeps_for_ever_ = true;  // its own: until it is called, and not for `KeepAlive::time`
-  // The thread that survived a fork: its scheduler has started anew without it.
-  bool orphaned_ = false;
+  // Its own: the thread is to end, and the scheduler does not count it any more.
+  enum class Left : std::uint8_t { kNo, kGaveUp, kOrphaned };
+  Left left_ = Left::kNo;
 };
 
 }  // namespace treadle

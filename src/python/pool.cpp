@@ -148,6 +148,13 @@ std::vector<MapJobPtr> Pool::jobs() {
   return jobs;
 }
 
+bool Pool::widen_jobs() {
+  for (const MapJobPtr& job : jobs()) {
+    if (!job->widen()) return false;
+  }
+  return true;
+}
+
 void Pool::fail_queued(PyObject* exception) {
   for (const MapJobPtr& job : jobs()) job->end_rest(exception);
   end_all(scheduler_.drain(), [exception](Future& future) { future.fail(exception); });

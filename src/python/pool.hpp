@@ -53,6 +53,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // Jobs of `map`, so that the two above reach their items.
   void add_job(MapJob& job);
   void remove_job(MapJob& job);
+  // The pool may have more workers now: so may they.  False with an error set.
+  [[nodiscard]] bool widen_jobs();
 
   // Running threads, for whoever joins them at exit.  The executor forgets a worker
   // that ends while the pool is open when it starts another.

@@ -32,7 +32,7 @@ PyObject* resize_pool(Pool& pool, PyObject* size) {
       pool.raise_refused(pushed.refused);
       return nullptr;
   }
-  if (!pool.follow_up_all(pushed)) return nullptr;
+  if (!pool.follow_up_all(pushed) || !pool.widen_jobs()) return nullptr;
   Py_RETURN_NONE;
 }
 

@@ -32,7 +32,7 @@ bool TaskRunner::run(Task& task) {
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.contexts, worker_.breather);
+    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather);
   } else {
     run_work_item(task);
   }

@@ -240,6 +240,49 @@ void shrinking_lets_the_coldest_go_at_once_and_the_busy_after_their_task() {
   for (HeldTask& task : held) task.wait();
 }
 
+// Gives up its seat in the middle of a task, when the pool has shrunk.
+struct ShrinkingHost : Host {
+  ShrinkingHost(Scheduler& of, Worker& worker) : scheduler(of), seat(worker) {}
+  bool run(Task& task) {
+    CHECK(!scheduler.give_up_seat(seat));
+    CHECK(!scheduler.resize(1).grow);
+    CHECK(scheduler.give_up_seat(seat));
+    Worker other;
+    CHECK(!scheduler.give_up_seat(other));  // the one that is left may stay
+    return Host::run(task);
+  }
+  Scheduler& scheduler;
+  Worker& seat;
+};
+
+void who_gives_up_its_seat_leaves_after_its_task(bool quiet) {
+  Scheduler scheduler(2);
+  CountedTask first, second;
+  first.quiet = quiet;
+  CHECK(scheduler.push(first).grow);
+  CHECK(scheduler.push(second).grow);
+  Worker leaving, staying;
+  ShrinkingHost shrinking(scheduler, leaving);
+  scheduler.work(leaving, shrinking);
+  CHECK(first.runs.load() == 1);
+  CHECK(second.runs.load() == 0);
+  CHECK(scheduler.counts().threads == 1);
+  Host host;
+  scheduler.close(Closed::kShutdown);
+  scheduler.work(staying, host);
+  CHECK(second.runs.load() == 1);
+  CHECK(scheduler.counts().threads == 0);
+}
+
+void only_a_shrink_is_one() {
+  Scheduler scheduler(3);
+  CHECK(!scheduler.resize(3).grow);
+  CHECK(!scheduler.resize(4).grow);
+  CHECK(scheduler.shrinks() == 0);
+  CHECK(!scheduler.resize(2).grow);
+  CHECK(scheduler.shrinks() == 1);
+}
+
 void a_size_that_grows_back_keeps_the_busy() {
   NativePool pool(2);
   std::deque<HeldTask> held = occupy(pool, 2);
@@ -317,6 +360,8 @@ int main() {
   a_close_reaches_those_that_are_leaving();
   growing_starts_threads_for_what_waits();
   shrinking_lets_the_coldest_go_at_once_and_the_busy_after_their_task();
+  for (const bool quiet : {true, false}) who_gives_up_its_seat_leaves_after_its_task(quiet);
+  only_a_shrink_is_one();
   a_size_that_grows_back_keeps_the_busy();
   a_closed_scheduler_has_a_last_size();
   resizes_race_with_everything(std::nullopt);

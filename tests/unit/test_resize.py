@@ -265,6 +265,67 @@ def test_a_broken_pool_has_a_last_size(make_executor: Callable[..., Any], future
     assert len(futures_log.take_texts()) == 1
 
 
+@pytest.mark.parametrize("method", ["map", "map_unordered"])
+def test_a_map_that_runs_grows_with_its_pool(
+    make_executor: Callable[..., Any], method: str
+) -> None:
+    pool = make_executor(1)
+    alone, together = Gate(), threading.Barrier(4, timeout=LIMIT)
+
+    def meet(number: int) -> int:
+        if number == 0:
+            alone.wait()
+        together.wait()
+        return number
+
+    results = getattr(pool, method)(meet, range(8))
+    alone.await_arrivals()
+    pool.resize(4)
+    alone.open()
+    assert sorted(results) == list(range(8))
+    assert thread_count(pool) == 4
+
+
+def test_a_map_that_runs_shrinks_with_its_pool(make_executor: Callable[..., Any]) -> None:
+    pool = make_executor(4)
+    lock, size = threading.Lock(), 4
+    running, ahead = set(), Gate()
+
+    def count(number: int) -> bool:
+        with lock:
+            running.add(threading.current_thread())
+        if number < 4:
+            ahead.wait()  # all four take part
+        if number < 5:
+            return True
+        # Those that are too many have left when their first item ended, or leave now.
+        return eventually(lambda: pool._thread_count() <= size)
+
+    results = pool.map(count, range(60))
+    ahead.await_arrivals(4)
+    assert len(running) == 4
+    size = 2
+    pool.resize(size)
+    ahead.open()
+    assert all(results)
+    assert eventually(lambda: thread_count(pool) == 2)
+
+
+def test_the_last_worker_of_a_map_goes_on_though_it_is_one_too_many(
+    make_executor: Callable[..., Any], gate: Gate
+) -> None:
+    pool = make_executor(3)
+    occupy(pool, gate, 2)  # they keep the places that are left
+    first = Gate()
+    results = pool.map(lambda number: first.wait(number) if number == 0 else number, range(50))
+    first.await_arrivals()
+    pool.resize(1)
+    first.open()
+    assert list(results) == list(range(50))
+    gate.open()
+    assert eventually(lambda: thread_count(pool) == 1)
+
+
 def test_a_map_goes_on_in_a_pool_that_shrinks(make_executor: Callable[..., Any]) -> None:
     pool = make_executor(4)
     results = pool.map(lambda number: (pool.resize(1 + number % 4), number)[1], range(200))
