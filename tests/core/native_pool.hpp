@@ -66,13 +66,14 @@ class NativePool {
 
   void grow() {
     const boost::lock_guard<boost::mutex> lock(mutex_);
-    for (; joined_ < left_.size(); ++joined_) threads_[left_[joined_]].join();
+    const std::vector<std::size_t> left = this->left();
+    for (; joined_ < left.size(); ++joined_) threads_[left[joined_]].join();
     Worker& seat = *seats_.emplace_back(std::make_unique<Worker>());
     threads_.emplace_back([this, &seat, number = threads_.size()] {
       Host host;
       this_worker = number;
       scheduler.work(seat, host);
-      const boost::lock_guard<boost::mutex> leaving(mutex_);
+      const boost::lock_guard<boost::mutex> leaving(left_mutex_);
       left_.push_back(number);
     });
   }
@@ -85,7 +86,7 @@ class NativePool {
 
   // The numbers of those that have left, in the order in which they did.
   std::vector<std::size_t> left() {
-    const boost::lock_guard<boost::mutex> lock(mutex_);
+    const boost::lock_guard<boost::mutex> lock(left_mutex_);
     return left_;
   }
 
@@ -96,12 +97,9 @@ class NativePool {
 
   void shutdown() {
     scheduler.close(Closed::kShutdown);
-    boost::unique_lock<boost::mutex> lock(mutex_);
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-      boost::thread& thread = threads_[i];
-      lock.unlock();
+    const boost::lock_guard<boost::mutex> lock(mutex_);
+    for (boost::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
-      lock.lock();
     }
   }
 
@@ -114,6 +112,7 @@ class NativePool {
   boost::mutex mutex_;
   std::deque<std::unique_ptr<Worker>> seats_;
   std::deque<boost::thread> threads_;
+  boost::mutex left_mutex_;  // for threads at their end, which those that hold the other join
   std::vector<std::size_t> left_;
   std::size_t joined_ = 0;  // of those that have left
 };
