@@ -139,10 +139,9 @@ void Scheduler::time_out(Worker& self) {
 
 Worker* Scheduler::dismiss_coldest(const Worker& self) {
   const MutexLock lock(mutex_);
-  // Not asleep any more: a push has called it at this very moment, or a colder one has dismissed
-  // it.  Closed: the chain of those that leave comes by.
+  // Not asleep any more: a push has called it at this very moment, or another has dismissed it.
   const bool asleep = self.signal_.load(std::memory_order_relaxed) == Worker::kAsleep;
-  if (!asleep || closed_ != Closed::kNo || threads_ - dismissed_ <= min_workers_) return nullptr;
+  if (!asleep || threads_ - dismissed_ <= min_workers_) return nullptr;
   ++dismissed_;
   return call_locked(idle_.pop_coldest(), Worker::Seeking::kDismissed);
 }

@@ -164,6 +164,38 @@ void no_push_is_lost_to_a_worker_that_leaves(std::size_t workers, std::size_t le
   await_threads(pool, least);
 }
 
+// Holds its worker between waking and looking at the queue.
+struct HoldingHost : Host {
+  void enter() {
+    woken.store(1, std::memory_order_release);
+    unpark_all(&woken);
+    while (released.load(std::memory_order_acquire) == 0) (void)park(released, 0, std::nullopt);
+  }
+  ParkingWord woken{0}, released{0};
+};
+
+void a_push_finds_the_worker_whose_time_is_up() {
+  Scheduler scheduler(2, KeepAlive{.time = kShortest});
+  CountedTask first, second;
+  CHECK(scheduler.push(first).grow);
+  Worker seat;
+  HoldingHost host;
+  boost::thread thread([&] { scheduler.work(seat, host); });
+  while (host.woken.load(std::memory_order_acquire) == 0) {
+    (void)park(host.woken, 0, std::nullopt);
+  }
+  CHECK(scheduler.counts().searching == 1);
+  const Scheduler::Pushed pushed = scheduler.push(second);
+  CHECK(pushed.wake == nullptr);
+  CHECK(!pushed.grow);
+  host.released.store(1, std::memory_order_release);
+  unpark_all(&host.released);
+  second.wait();
+  thread.join();
+  CHECK(second.runs.load() == 1);
+  CHECK(scheduler.counts().threads == 0);
+}
+
 void many_push_while_workers_leave() {
   constexpr std::size_t kProducers = 3, kTasks = 1500;
   std::deque<CountedTask> tasks(kTasks);
@@ -356,6 +388,7 @@ int main() {
   for (const std::size_t workers : {1, 2, 4}) {
     for (const std::size_t least : {0, 1}) no_push_is_lost_to_a_worker_that_leaves(workers, least);
   }
+  a_push_finds_the_worker_whose_time_is_up();
   many_push_while_workers_leave();
   a_close_reaches_those_that_are_leaving();
   growing_starts_threads_for_what_waits();
