@@ -75,8 +75,8 @@ class PythonWorker {
     std::vector<Future*> running;
     const Call* call = nullptr;  // what is being called for the innermost future
     Ref task_view;
-    int depth = 0;               // tasks on this thread's stack
-    bool expects_wait = false;   // the outermost task may be asleep in the standard library
+    int depth = 0;              // tasks on this thread's stack
+    bool expects_wait = false;  // the outermost task may be asleep in the standard library
     Stage stage = Stage::kNew;
     [[no_unique_address]] ObjectMutex mutex;
   };
