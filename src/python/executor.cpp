@@ -307,31 +307,10 @@ PyObject* with_pool(PyObject* self, PyObject*) {
   return pool != nullptr ? kFunction(*pool) : nullptr;
 }
 
-PyObject* put(PyObject* self, PyObject* item) {
+template <PyObject* (*kFunction)(Pool&, PyObject*)>
+PyObject* with_pool_and(PyObject* self, PyObject* argument) {
   Pool* pool = pool_of(self);
-  return pool != nullptr ? put_item(*pool, item) : nullptr;
-}
-
-PyObject* resize(PyObject* self, PyObject* size) {
-  Pool* pool = pool_of(self);
-  return pool != nullptr ? resize_pool(*pool, size) : nullptr;
-}
-
-PyObject* max_workers(PyObject* self, void*) {
-  Pool* pool = pool_of(self);
-  return pool != nullptr ? PyLong_FromSize_t(pool->scheduler().max_workers()) : nullptr;
-}
-
-// Programmes that know no `resize` assign to the standard library's attribute, which has the same
-// effect there, and none before __init__ or after shutdown.
-int set_max_workers(PyObject* self, PyObject* value, void*) {
-  Pool* pool = executor_type.data(self).pool.get();
-  if (value == nullptr) {
-    PyErr_SetString(PyExc_AttributeError, "_max_workers cannot be deleted");
-    return -1;
-  }
-  if (pool == nullptr || pool->scheduler().closed() != Closed::kNo) return 0;
-  return Ref::steal(PyObject_CallMethod(self, "resize", "O", value)) ? 0 : -1;
+  return pool != nullptr ? kFunction(*pool, argument) : nullptr;
 }
 
 PyObject* is_shut_down(PyObject* self, void*) {
@@ -394,13 +373,12 @@ bool make_executor_type(PyObject* module) {
       {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
-      {"_put_item", put, METH_O, nullptr},
-      {"_resize", resize, METH_O, nullptr},
+      {"_put_item", with_pool_and<put_item>, METH_O, nullptr},
+      {"_resize", with_pool_and<resize_pool>, METH_O, nullptr},
+      {"_size", with_pool<pool_size>, METH_NOARGS, nullptr},
       {}};
-  static PyGetSetDef attributes[] = {
-      {"_shutdown", is_shut_down, set_shut_down, nullptr, nullptr},
-      {"_max_workers", max_workers, set_max_workers, nullptr, nullptr},
-      {}};
+  static PyGetSetDef attributes[] = {{"_shutdown", is_shut_down, set_shut_down, nullptr, nullptr},
+                                     {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("The native half of treadle.ThreadPoolExecutor.")},
       {Py_tp_new, function_slot(&create)},

@@ -36,4 +36,6 @@ PyObject* resize_pool(Pool& pool, PyObject* size) {
   Py_RETURN_NONE;
 }
 
+PyObject* pool_size(Pool& pool) { return PyLong_FromSize_t(pool.scheduler().max_workers()); }
+
 }  // namespace treadle::python

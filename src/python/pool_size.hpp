@@ -15,4 +15,7 @@ namespace treadle::python {
 // thread and none can be started.
 [[nodiscard]] PyObject* resize_pool(Pool& pool, PyObject* size);
 
+// The number of threads that it is allowed.
+[[nodiscard]] PyObject* pool_size(Pool& pool);
+
 }  // namespace treadle::python

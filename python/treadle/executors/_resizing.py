@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 
 TYPE_CHECKING = False  # see compat.py
@@ -40,6 +41,22 @@ class Resizing:
             pool.resize(2 * os.cpu_count())
         """
         self._resize(_check_count(max_workers, "max_workers", 1))
+
+    if not TYPE_CHECKING:  # type checkers know it as an attribute of the standard library's class
+
+        @property
+        def _max_workers(self) -> int:
+            return self._size()
+
+        @_max_workers.setter
+        def _max_workers(self, max_workers: int) -> None:
+            """Resize, for programmes that assign to the standard library's attribute.
+
+            It has the same effect there, and none before `__init__` or after `shutdown`.
+            """
+            number = _check_count(max_workers, "max_workers", 1)
+            with contextlib.suppress(RuntimeError):
+                self._resize(number)
 
 
 def check_keep_alive(keep_alive: Any, min_workers: Any, max_workers: int) -> tuple[float, int]:
