@@ -6,8 +6,8 @@
 namespace treadle {
 
 bool Scheduler::wants_thread_locked() const {
-  return queue_.size() > idle_ + searching_ + starting_ && threads_ < max_workers_ + blocked_ &&
-         !by_hand_;
+  return queue_.size() > idle_.size() + searching_ + starting_ &&
+         threads_ < max_workers_ + blocked_ && !by_hand_;
 }
 
 void Scheduler::count_growth_locked() {
@@ -15,35 +15,43 @@ void Scheduler::count_growth_locked() {
   ++starting_;
 }
 
-void Scheduler::stop_seeking_locked(Worker& self) {
-  switch (std::exchange(self.seeking_, Worker::Seeking::kNo)) {
+Worker::Seeking Scheduler::stop_seeking_locked(Worker& self) {
+  const Worker::Seeking was = std::exchange(self.seeking_, Worker::Seeking::kNo);
+  switch (was) {
     case Worker::Seeking::kNo:
       break;
     case Worker::Seeking::kStarting:
       --starting_;
       break;
+    case Worker::Seeking::kDismissed:
+      --dismissed_;
+      [[fallthrough]];
     case Worker::Seeking::kSearching:
       --searching_;
       break;
   }
+  return was;
 }
 
-// Takes the warmest idle worker and counts it as the searcher.  Requires that there is one.
-Worker* Scheduler::call_idle_locked() {
-  Worker* worker = std::exchange(idle_top_, idle_top_->next_idle_);
-  --idle_;
+Worker* Scheduler::call_locked(Worker& worker, Worker::Seeking seeking) {
   ++searching_;
-  worker->seeking_ = Worker::Seeking::kSearching;
+  worker.seeking_ = seeking;
   // Pairs with the acquire in `sleep`: the thread finds `seeking_` set.
-  worker->signal_.store(Worker::kCalled, std::memory_order_release);
-  return worker;
+  worker.signal_.store(Worker::kCalled, std::memory_order_release);
+  return &worker;
 }
 
 Worker* Scheduler::call_for_queue_locked() {
+  if (idle_.empty()) return nullptr;
   // A closed scheduler has no more use for its idle workers: whoever looks for a task, wherever it
   // goes from there, wakes the next of them.
-  if (closed_ != Closed::kNo) return idle_ != 0 ? call_idle_locked() : nullptr;
-  return !queue_.empty() && searching_ == 0 && idle_ != 0 ? call_idle_locked() : nullptr;
+  if (closed_ == Closed::kNo && (queue_.empty() || searching_ != 0)) return nullptr;
+  return call_locked(idle_.pop_warmest(), Worker::Seeking::kSearching);
+}
+
+Worker* Scheduler::call_for_surplus_locked() {
+  if (idle_.empty() || !has_surplus_locked()) return nullptr;
+  return call_locked(idle_.pop_coldest(), Worker::Seeking::kSearching);
 }
 
 Scheduler::Pushed Scheduler::push(Task& task) {
@@ -82,31 +90,60 @@ Worker* Scheduler::cancel_growth() {
   return call_for_queue_locked();  // a push may have relied on the thread that never came
 }
 
+// A worker that was called for a task and leaves instead may have been the one that a push relies
+// on: the next comes for the task.
+Scheduler::Taken Scheduler::leave_uncounted_locked() {
+  Worker* next = call_for_surplus_locked();
+  return {.wake = next != nullptr ? next : call_for_queue_locked(), .leave = true};
+}
+
+Scheduler::Taken Scheduler::leave_locked() {
+  --threads_;
+  return leave_uncounted_locked();
+}
+
 Scheduler::Taken Scheduler::take(Worker& self) {
-  if (self.orphaned_) return {.leave = true};
+  if (self.left_ == Worker::Left::kOrphaned) return {.leave = true};
   const MutexLock lock(mutex_);
-  stop_seeking_locked(self);
-  if (threads_ > max_workers_ + blocked_) {
-    --threads_;
-    return {.wake = call_for_queue_locked(), .leave = true};
-  }
+  if (self.left_ != Worker::Left::kNo) return leave_uncounted_locked();
+  const Worker::Seeking was = stop_seeking_locked(self);
+  if (has_surplus_locked()) return leave_locked();
   if (Task* task = queue_.pop_front()) return {.task = task, .wake = call_for_queue_locked()};
-  if (closed_ != Closed::kNo) {
-    --threads_;
-    return {.wake = call_for_queue_locked(), .leave = true};
-  }
+  if (closed_ != Closed::kNo) return leave_locked();
+  if (was == Worker::Seeking::kDismissed && threads_ > min_workers_) return leave_locked();
+  self.sleeps_for_ever_ = threads_ <= min_workers_;
   self.signal_.store(Worker::kAsleep, std::memory_order_relaxed);  // read again under the mutex
-  self.next_idle_ = std::exchange(idle_top_, &self);
-  ++idle_;
+  idle_.push(self);
   return {};
 }
 
-void Scheduler::sleep(const Worker& self) {
-  // Pairs with the release store of whoever took this worker off the idle stack.
+void Scheduler::sleep(Worker& self) {
+  Deadline deadline;
+  if (!self.sleeps_for_ever_) deadline = Clock::now() + keep_alive_;
+  // Pairs with the release store of whoever took this worker from the idle ones.
   while (self.signal_.load(std::memory_order_acquire) == Worker::kAsleep) {
-    (void)park(self.signal_, Worker::kAsleep,
-               std::nullopt);  // the loop looks again, whatever it was
+    if (park(self.signal_, Worker::kAsleep, deadline) == Parked::kTimedOut) {
+      time_out(self);
+      deadline.reset();
+    }  // whatever else it was, the loop looks again
   }
+}
+
+void Scheduler::time_out(Worker& self) {
+  Worker* dismissed = nullptr;
+  do {
+    dismissed = dismiss_coldest(self);
+    if (dismissed != nullptr && dismissed != &self) dismissed->call();
+  } while (dismissed != nullptr && dismissed != &self);
+}
+
+Worker* Scheduler::dismiss_coldest(const Worker& self) {
+  const MutexLock lock(mutex_);
+  // Not asleep any more: a push has called it at this very moment, or another has dismissed it.
+  const bool asleep = self.signal_.load(std::memory_order_relaxed) == Worker::kAsleep;
+  if (!asleep || threads_ - dismissed_ <= min_workers_) return nullptr;
+  ++dismissed_;
+  return call_locked(idle_.pop_coldest(), Worker::Seeking::kDismissed);
 }
 
 bool Scheduler::begin_block() {
@@ -120,7 +157,25 @@ bool Scheduler::begin_block() {
 Worker* Scheduler::end_block() {
   const MutexLock lock(mutex_);
   --blocked_;
-  return threads_ > max_workers_ + blocked_ && idle_ != 0 ? call_idle_locked() : nullptr;
+  return call_for_surplus_locked();
+}
+
+Scheduler::Pushed Scheduler::resize(std::size_t max_workers) {
+  const MutexLock lock(mutex_);
+  if (closed_ != Closed::kNo) return {.refused = closed_};
+  if (max_workers < max_workers_) shrinks_.fetch_add(1, std::memory_order_relaxed);
+  max_workers_ = max_workers;
+  if (!wants_thread_locked()) return {.wake = call_for_surplus_locked()};
+  count_growth_locked();
+  return {.grow = true};
+}
+
+bool Scheduler::give_up_seat(Worker& self) {
+  const MutexLock lock(mutex_);
+  if (!has_surplus_locked()) return false;
+  --threads_;
+  self.left_ = Worker::Left::kGaveUp;
+  return true;
 }
 
 void Scheduler::run_by_hand() {
@@ -137,7 +192,7 @@ void Scheduler::close(Closed reason) {
   const MutexLock lock(mutex_);
   closed_ = std::max(closed_, reason);
   // The others follow one by one: all at once, they would fight for the interpreter.
-  if (idle_ != 0) call_idle_locked()->call();
+  if (Worker* first = call_for_queue_locked()) first->call();
 }
 
 FifoQueue Scheduler::drain() {
@@ -148,7 +203,7 @@ FifoQueue Scheduler::drain() {
 Scheduler::Counts Scheduler::counts() {
   const MutexLock lock(mutex_);
   return {.threads = threads_,
-          .idle = idle_,
+          .idle = idle_.size(),
           .searching = searching_,
           .starting = starting_,
           .queued = queue_.size()};
@@ -167,8 +222,8 @@ Closed Scheduler::closed() {
 FifoQueue Scheduler::restart_in_child() {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
-  idle_top_ = nullptr;
-  idle_ = searching_ = starting_ = threads_ = blocked_ = 0;
+  idle_.clear();
+  searching_ = dismissed_ = starting_ = threads_ = blocked_ = 0;
   return queue_.drain();
 }
 

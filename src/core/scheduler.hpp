@@ -22,17 +22,26 @@
 //  4. Growth: a push asks for a thread when more tasks wait than workers are free (idle, searching
 //     or starting) and there are fewer threads than allowed.  A worker is free from before its
 //     last outcome becomes visible: whoever sees that outcome, and pushes, reuses the worker.
-//     Where there are more threads than allowed, because a blocked one goes on, the next that
-//     looks for a task leaves, whatever waits.
+//     Where there are more threads than allowed, because a blocked one goes on or `resize` allows
+//     fewer, the next that looks for a task leaves, whatever waits; idle ones leave as a chain, in
+//     which each wakes the next.
 //  5. Once it is closed, no worker becomes idle, and the idle ones leave as a chain: `close` wakes
 //     the first, and each that wakes or ends a task wakes the next.
-//  6. Nothing under the mutex calls the host or allocates; only `close` wakes a thread there.
+//  6. Keep-alive: a worker that has slept for its time dismisses the coldest of the idle, which is
+//     itself or one that has slept longer, as long as more than the minimum stay; else it sleeps on
+//     for ever, so at most the minimum do.  A dismissed worker counts as searching: a push may rely
+//     on it, for it leaves only when it finds, under the mutex, no task and again too many threads.
+//     Only workers that fall asleep look at the clock.
+//  7. Nothing under the mutex calls the host or allocates; only `close` wakes a thread there.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 
+#include "core/idle_workers.hpp"
 #include "core/mutex.hpp"
 #include "core/parking_spot.hpp"
 #include "core/task_queue.hpp"
@@ -43,9 +52,19 @@ namespace treadle {
 // Why a scheduler takes no more tasks; a later reason in this list replaces an earlier one.
 enum class Closed : std::uint8_t { kNo, kExit, kShutdown, kBroken };
 
+// When idle workers leave: after `time`, as long as more than `min_workers` threads stay.
+struct KeepAlive {
+  Clock::duration time;
+  std::size_t min_workers = 0;
+};
+
 class Scheduler {
  public:
-  explicit Scheduler(std::size_t max_workers) : max_workers_(max_workers) {}
+  explicit Scheduler(std::size_t max_workers, std::optional<KeepAlive> keep_alive = std::nullopt)
+      : keep_alive_(keep_alive ? keep_alive->time : Clock::duration::zero()),
+        min_workers_(keep_alive ? keep_alive->min_workers
+                                : std::numeric_limits<std::size_t>::max()),
+        max_workers_(max_workers) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -81,6 +100,15 @@ class Scheduler {
   void run_by_hand() TREADLE_EXCLUDES(mutex_);
   // The next task in order, which the caller runs; null when none waits.
   Task* take_by_hand() TREADLE_EXCLUDES(mutex_);
+  // Allows more threads or fewer from now on; to be followed up as a push of several tasks.  When
+  // refused, nothing has changed.
+  [[nodiscard]] Pushed resize(std::size_t max_workers) TREADLE_EXCLUDES(mutex_);
+  // A worker in a task that others can end without it looks now and then whether `shrinks` has
+  // changed.  Then, true: there are too many, and it is to end its task and leaves.
+  [[nodiscard]] std::uint32_t shrinks() const {
+    return shrinks_.load(std::memory_order_relaxed);  // a hint: the counts are read under the mutex
+  }
+  [[nodiscard]] bool give_up_seat(Worker& self) TREADLE_EXCLUDES(mutex_);
 
   // Refuses tasks from now on.  What is queued still runs.
   void close(Closed reason) TREADLE_EXCLUDES(mutex_);
@@ -121,7 +149,7 @@ class Scheduler {
   // queue; what was queued is the caller's.
   FifoQueue restart_in_child();
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
-  static void orphan(Worker& self) { self.orphaned_ = true; }
+  static void orphan(Worker& self) { self.left_ = Worker::Left::kOrphaned; }
 
  private:
   struct Taken {
@@ -130,20 +158,37 @@ class Scheduler {
     bool leave = false;      // the thread is to end
   };
   Taken take(Worker& self) TREADLE_EXCLUDES(mutex_);
-  static void sleep(const Worker& self);
+  void sleep(Worker& self) TREADLE_EXCLUDES(mutex_);
+  // `self` has slept for its time.  Afterwards it is still asleep, then for ever, or dismissed.
+  void time_out(Worker& self) TREADLE_EXCLUDES(mutex_);
+  // The coldest worker, dismissed, when one may leave because the time of `self` is up, or null.
+  Worker* dismiss_coldest(const Worker& self) TREADLE_EXCLUDES(mutex_);
 
   bool wants_thread_locked() const TREADLE_REQUIRES(mutex_);
   void count_growth_locked() TREADLE_REQUIRES(mutex_);
-  void stop_seeking_locked(Worker& self) TREADLE_REQUIRES(mutex_);
+  bool has_surplus_locked() const TREADLE_REQUIRES(mutex_) {
+    return threads_ > max_workers_ + blocked_;
+  }
+  Taken leave_locked() TREADLE_REQUIRES(mutex_);
+  // The same for a worker that is not counted any more.
+  Taken leave_uncounted_locked() TREADLE_REQUIRES(mutex_);
+  // Returns what it was.
+  Worker::Seeking stop_seeking_locked(Worker& self) TREADLE_REQUIRES(mutex_);
   // The worker to call when tasks wait and nobody comes for them, or null.
   Worker* call_for_queue_locked() TREADLE_REQUIRES(mutex_);
-  Worker* call_idle_locked() TREADLE_REQUIRES(mutex_);
+  // The worker to call when an idle one is one too many, or null.
+  Worker* call_for_surplus_locked() TREADLE_REQUIRES(mutex_);
+  // Counts a worker that was idle as a searcher.
+  Worker* call_locked(Worker& worker, Worker::Seeking seeking) TREADLE_REQUIRES(mutex_);
 
+  const Clock::duration keep_alive_;
+  const std::size_t min_workers_;  // without keep-alive: more than there can be
+  std::atomic<std::uint32_t> shrinks_{0};
   Mutex mutex_;
   TaskQueue queue_ TREADLE_GUARDED_BY(mutex_);
-  Worker* idle_top_ TREADLE_GUARDED_BY(mutex_) = nullptr;  // a stack: the warmest on top
-  std::size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
-  std::size_t searching_ TREADLE_GUARDED_BY(mutex_) = 0;
+  IdleWorkers idle_ TREADLE_GUARDED_BY(mutex_);
+  std::size_t searching_ TREADLE_GUARDED_BY(mutex_) = 0;  // the dismissed ones, too
+  std::size_t dismissed_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t starting_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t threads_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;

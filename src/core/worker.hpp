@@ -2,8 +2,8 @@
 //
 // Thread safety: `signal_` is an atomic, written under the scheduler's mutex or by its owner; the
 // other members are guarded by that mutex, and `progress_` has a comment of its own.
-// Invariant: a worker is in the scheduler's stack of idle workers exactly while `signal_` is
-// kAsleep; who takes it off the stack sets kCalled, and only then wakes it.
+// Invariant: a worker is among the scheduler's idle workers exactly while `signal_` is kAsleep; who
+// takes it from there sets kCalled, and only then wakes it.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +22,22 @@ class Worker {
   void call() const { unpark_one(&signal_); }
 
  private:
+  friend class IdleWorkers;
   friend class Scheduler;
   static constexpr std::uint32_t kAsleep = 0;
   static constexpr std::uint32_t kCalled = 1;
 
   ParkingWord signal_{kCalled};
-  Worker* next_idle_ = nullptr;
+  Worker* colder_ = nullptr;  // its neighbours among the idle
+  Worker* warmer_ = nullptr;
   // Awake without a task, and counted as such: a new thread until its first look at the queue, a
-  // called one until its next.
-  enum class Seeking : std::uint8_t { kNo, kStarting, kSearching };
+  // called one until its next; a dismissed one leaves if it finds nothing then.
+  enum class Seeking : std::uint8_t { kNo, kStarting, kSearching, kDismissed };
   Seeking seeking_ = Seeking::kStarting;
-  // The thread that survived a fork: its scheduler has started anew without it.
-  bool orphaned_ = false;
+  bool sleeps_for_ever_ = true;  // its own: until it is called, and not for `KeepAlive::time`
+  // Its own: the thread is to end, and the scheduler does not count it any more.
+  enum class Left : std::uint8_t { kNo, kGaveUp, kOrphaned };
+  Left left_ = Left::kNo;
 };
 
 }  // namespace treadle

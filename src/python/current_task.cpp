@@ -19,12 +19,6 @@ PyTypeObject* task_type = nullptr;
 
 CurrentTask& task_of(PyObject* self) { return *reinterpret_cast<CurrentTask*>(self); }
 
-// The future of the calling thread's task, or null.
-Future* current_future() {
-  PythonWorker* worker = PythonWorker::current();
-  return worker != nullptr ? worker->current_future() : nullptr;
-}
-
 // The qualified name of what the worker calls, or of its type.
 Ref name_of_call(const Call* call) {
   if (call == nullptr) return Ref::steal(PyUnicode_FromString(""));
@@ -38,25 +32,32 @@ Ref name_of_call(const Call* call) {
 }
 
 PyObject* check_cancelled(PyObject*, PyObject*) {
-  Future* future = current_future();
+  const PythonWorker* worker = PythonWorker::current();
+  Future* future = worker != nullptr ? worker->current_future() : nullptr;
   if (future == nullptr || !future->cancel_requested()) Py_RETURN_NONE;
   PyErr_SetNone(stdlib.cancelled_error);
   return nullptr;
 }
 
 PyObject* current_task(PyObject*, PyObject*) {
-  Future* future = current_future();
+  PythonWorker* worker = PythonWorker::current();
+  Future* future = worker != nullptr ? worker->current_future() : nullptr;
   if (future == nullptr) Py_RETURN_NONE;
+  PyObject* known = worker->task_view().get();
+  if (known != nullptr && task_of(known).future == future->object()) return Py_NewRef(known);
+
   const TaskOptions* options = future->options();
   Ref name = options != nullptr && options->settings && options->settings->name
                  ? Ref::borrow(options->settings->name.get())
-                 : name_of_call(PythonWorker::current()->current_call());
+                 : name_of_call(worker->current_call());
   Ref priority = Ref::steal(PyLong_FromLongLong(options != nullptr ? options->priority() : 0));
   PyObject* self = name && priority ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
   task_of(self).future = Py_NewRef(future->object());
   task_of(self).name = name.release();
   task_of(self).priority = priority.release();
+  // Not for the callbacks of a future whose call has ended: nobody would let it go.
+  if (worker->current_call() != nullptr) worker->task_view() = Ref::borrow(self);
   return self;
 }
 

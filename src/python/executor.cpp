@@ -10,6 +10,7 @@
 #include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
+#include "python/pool_size.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -137,8 +138,8 @@ PyObject* push_task(Pool* pool, PyObject* object) {
 // The same with what the order says, and the deadline of the task that submits.
 Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
   const auto make = order.settings && !order.settings->inherits ? &make_task : &make_own_task;
-  Ref task = Ref::steal(
-      make(pool, submission.arguments, submission.positional, submission.keyword_names));
+  Ref task =
+      Ref::steal(make(pool, submission.arguments, submission.positional, submission.keyword_names));
   if (!task) return task;
   if (order.settings && order.settings->context) {
     Ref context = Ref::steal(PyContext_Copy(order.settings->context.get()));
@@ -310,15 +311,20 @@ PyObject* map(PyObject* self, PyObject* args) {
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
-// _open(max_workers, propagate_context): what __init__ ends with.
+// _open(max_workers, propagate_context, keep_alive, min_workers): what __init__ ends with.
 PyObject* open(PyObject* self, PyObject* args) {
-  Py_ssize_t max_workers = 0;
+  Py_ssize_t max_workers = 0, min_workers = 0;
   int propagate_context = 1;
-  if (PyArg_ParseTuple(args, "np:_open", &max_workers, &propagate_context) == 0) return nullptr;
+  double keep_alive = 0;  // for ever
+  if (PyArg_ParseTuple(args, "np|dn:_open", &max_workers, &propagate_context, &keep_alive,
+                       &min_workers) == 0) {
+    return nullptr;
+  }
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
   executor_type.data(self).pool =
-      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference));
+      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference),
+               make_keep_alive(keep_alive, min_workers));
   Py_RETURN_NONE;
 }
 
@@ -363,9 +369,10 @@ PyObject* with_pool(PyObject* self, PyObject*) {
   return pool != nullptr ? kFunction(*pool) : nullptr;
 }
 
-PyObject* put(PyObject* self, PyObject* item) {
+template <PyObject* (*kFunction)(Pool&, PyObject*)>
+PyObject* with_pool_and(PyObject* self, PyObject* argument) {
   Pool* pool = pool_of(self);
-  return pool != nullptr ? put_item(*pool, item) : nullptr;
+  return pool != nullptr ? kFunction(*pool, argument) : nullptr;
 }
 
 PyObject* is_shut_down(PyObject* self, void*) {
@@ -428,7 +435,9 @@ bool make_executor_type(PyObject* module) {
       {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
-      {"_put_item", put, METH_O, nullptr},
+      {"_put_item", with_pool_and<put_item>, METH_O, nullptr},
+      {"_resize", with_pool_and<resize_pool>, METH_O, nullptr},
+      {"_size", with_pool<pool_size>, METH_NOARGS, nullptr},
       {}};
   static PyGetSetDef attributes[] = {{"_shutdown", is_shut_down, set_shut_down, nullptr, nullptr},
                                      {}};

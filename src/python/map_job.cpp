@@ -32,20 +32,33 @@ MapJob::~MapJob() {
   PyMem_Free(plan_.arguments);
 }
 
+// As many tickets as workers may take part who do not yet.
+Scheduler::Pushed MapJob::queue_tickets() {
+  const Py_ssize_t left = plan_.count - cursor_.load(std::memory_order_relaxed);
+  const Py_ssize_t live = live_tickets_.load(std::memory_order_relaxed);
+  const auto most = static_cast<Py_ssize_t>(scheduler().max_workers());
+  const Py_ssize_t count = std::min(left, most - live);
+  if (count <= 0) return {};
+  FifoQueue queue;
+  {
+    auto tickets = std::make_unique<MapTicket[]>(static_cast<std::size_t>(count));
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      tickets[static_cast<std::size_t>(i)].job = this;
+      queue.push_back(tickets[static_cast<std::size_t>(i)]);
+    }
+    const ObjectLock lock(mutex_);
+    tickets_.push_back(std::move(tickets));
+  }
+  live_tickets_.fetch_add(count, std::memory_order_relaxed);
+  const Scheduler::Pushed pushed = scheduler().push_all(queue);
+  while (Task* task = queue.pop_front()) discard_map_ticket(*task);  // refused
+  return pushed;
+}
+
 bool MapJob::submit() {
   if (plan_.count == 0) return true;
-  Scheduler& scheduler = pool_->scheduler();
-  const auto tickets = static_cast<std::size_t>(
-      std::min(plan_.count, static_cast<Py_ssize_t>(scheduler.max_workers())));
-  tickets_ = std::make_unique<MapTicket[]>(tickets);
-  FifoQueue queue;
-  for (std::size_t i = 0; i < tickets; ++i) {
-    tickets_[i].job = this;
-    queue.push_back(tickets_[i]);
-  }
-  const Scheduler::Pushed pushed = scheduler.push_all(queue);
+  const Scheduler::Pushed pushed = queue_tickets();
   if (pushed.refused != Closed::kNo) {
-    while (Task* task = queue.pop_front()) discard_map_ticket(*task);
     pool_->raise_refused(pushed.refused);
     return false;
   }
@@ -54,6 +67,21 @@ bool MapJob::submit() {
     return false;
   }
   return true;
+}
+
+bool MapJob::widen() {
+  const Scheduler::Pushed pushed = queue_tickets();
+  return pushed.refused != Closed::kNo || pool_->follow_up_all(pushed);
+}
+
+bool MapJob::stop_run(Worker& seat) {
+  Py_ssize_t runners = runners_.load(std::memory_order_relaxed);
+  do {
+    if (runners <= 1) return false;
+  } while (!runners_.compare_exchange_weak(runners, runners - 1, std::memory_order_relaxed));
+  if (scheduler().give_up_seat(seat)) return true;
+  begin_run();
+  return false;
 }
 
 Py_ssize_t MapJob::claim() {
@@ -218,16 +246,32 @@ int MapJob::traverse(visitproc visit, void* arg) {
   return 0;
 }
 
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather) {
-  const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
-  for (Py_ssize_t item = job->claim(); item < job->count(); item = job->claim()) {
-    job->run_item(item, contexts, false);
+void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather) {
+  const MapJobPtr kept = std::move(static_cast<MapTicket&>(task).job);
+  MapJob& job = *kept;
+  const Scheduler& scheduler = job.scheduler();
+  std::uint32_t shrinks = scheduler.shrinks();
+  job.begin_run();
+  for (;;) {
+    if (shrinks != scheduler.shrinks()) {
+      shrinks = scheduler.shrinks();
+      if (job.stop_run(seat)) {
+        job.end_ticket();
+        return;
+      }
+    }
+    const Py_ssize_t item = job.claim();
+    if (item >= job.count()) break;
+    job.run_item(item, contexts, false);
     breather.breathe();
   }
+  job.end_run();
+  job.end_ticket();
 }
 
 void discard_map_ticket(Task& task) {
   const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
+  job->end_ticket();
 }
 
 }  // namespace treadle::python

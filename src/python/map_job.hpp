@@ -2,7 +2,8 @@
 //
 // `map` gathers all arguments, as the standard library does, and queues one ticket for each worker
 // that may take part.  Whoever runs a ticket takes items from the cursor, one at a time, until
-// none is left: so a slow item delays nobody else's, and fast ones cost a call and a store.  The
+// none is left: so a slow item delays nobody else's, and fast ones cost a call and a store.  When
+// the pool is resized meanwhile, tickets are added, or workers leave theirs between two items.  The
 // reader, an iterator, sleeps on the slot that it needs next.
 //
 // Thread safety: any attached thread.
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "python/context.hpp"
 #include "python/pool.hpp"
@@ -42,10 +44,21 @@ class MapJob : public Shared<MapJob> {
 
   // Queues the tickets.  False with an error set.
   [[nodiscard]] bool submit();
+  // The pool has grown: as many workers more as now may take part.  False with an error set.
+  [[nodiscard]] bool widen();
+  // A ticket was run, or let go unrun.
+  void end_ticket() { live_tickets_.fetch_sub(1, std::memory_order_relaxed); }
+  // Whoever runs a ticket, from before its first item until after its last.
+  void begin_run() { runners_.fetch_add(1, std::memory_order_relaxed); }
+  void end_run() { runners_.fetch_sub(1, std::memory_order_relaxed); }
+  // The pool has shrunk: true when the worker at `seat`, which runs a ticket, is one too many.  It
+  // stops then; one of those that run the job goes on, for nobody else may come to its items.
+  [[nodiscard]] bool stop_run(Worker& seat);
   // Takes the oldest item that nobody has taken, or none (`count` and beyond); or just this one,
   // when it is the oldest.
   [[nodiscard]] Py_ssize_t claim();
   [[nodiscard]] bool claim(Py_ssize_t item);
+  [[nodiscard]] Scheduler& scheduler() { return pool_->scheduler(); }
   [[nodiscard]] Py_ssize_t count() const { return plan_.count; }
   // Runs an item that the calling worker has taken.
   void run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested);
@@ -73,6 +86,7 @@ class MapJob : public Shared<MapJob> {
  private:
   enum Status : std::uint8_t { kWaiting, kResult, kException, kCancelled, kAwaited = 0x80 };
 
+  [[nodiscard]] Scheduler::Pushed queue_tickets();
   [[nodiscard]] PyObject* call(PyObject** arguments) const;
   void put(Py_ssize_t item, PyObject* outcome, Status status);
   [[nodiscard]] Status read_status(Py_ssize_t slot) const;
@@ -82,7 +96,11 @@ class MapJob : public Shared<MapJob> {
   Plan plan_;
   std::unique_ptr<PyObject*[]> slots_;
   std::unique_ptr<std::atomic<std::uint8_t>[]> statuses_;
-  std::unique_ptr<MapTicket[]> tickets_;
+  std::vector<std::unique_ptr<MapTicket[]>> tickets_;  // guarded by the GIL or `mutex_`
+  [[no_unique_address]] ObjectMutex mutex_;
+  // Only their numbers matter: relaxed.
+  std::atomic<Py_ssize_t> live_tickets_{0};  // queued or run
+  std::atomic<Py_ssize_t> runners_{0};
   std::atomic<Py_ssize_t> cursor_{0};
   std::atomic<Py_ssize_t> finished_{0};  // unordered: the next slot to fill
   Py_ssize_t read_ = 0;                  // the reader's own
@@ -93,7 +111,7 @@ class MapJob : public Shared<MapJob> {
 using MapJobPtr = boost::intrusive_ptr<MapJob>;
 
 // The scheduler's side: runs a ticket, or lets it go unrun.
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather);
+void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather);
 void discard_map_ticket(Task& task);
 
 }  // namespace treadle::python

@@ -22,8 +22,9 @@ std::uint32_t new_pool_id() {
 
 }  // namespace
 
-Pool::Pool(std::size_t max_workers, bool propagate_context, Ref executor)
-    : scheduler_(max_workers),
+Pool::Pool(std::size_t max_workers, bool propagate_context, Ref executor,
+           std::optional<KeepAlive> keep_alive)
+    : scheduler_(max_workers, keep_alive),
       id_(new_pool_id()),
       propagate_context_(propagate_context),
       executor_(std::move(executor)) {
@@ -174,6 +175,13 @@ std::vector<MapJobPtr> Pool::jobs() {
     if (job->try_retain()) jobs.emplace_back(job, false);
   }
   return jobs;
+}
+
+bool Pool::widen_jobs() {
+  for (const MapJobPtr& job : jobs()) {
+    if (!job->widen()) return false;
+  }
+  return true;
 }
 
 void Pool::fail_queued(PyObject* exception) {

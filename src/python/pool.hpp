@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <optional>
 #include <vector>
 
 #include "core/scheduler.hpp"
@@ -24,7 +25,8 @@ class PythonWorker;
 class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  public:
   // `executor` is a weak reference.  Registered with lifecycle.hpp while alive.
-  Pool(std::size_t max_workers, bool propagate_context, Ref executor);
+  Pool(std::size_t max_workers, bool propagate_context, Ref executor,
+       std::optional<KeepAlive> keep_alive = std::nullopt);
   ~Pool();
 
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
@@ -73,6 +75,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // Jobs of `map`, so that the two above reach their items.
   void add_job(MapJob& job);
   void remove_job(MapJob& job);
+  // The pool may have more workers now: so may they.  False with an error set.
+  [[nodiscard]] bool widen_jobs();
 
   // Running threads, for whoever joins them at exit.  The executor forgets a worker
   // that ends while the pool is open when it starts another.

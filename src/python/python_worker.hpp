@@ -35,6 +35,8 @@ class PythonWorker {
     return state_->running.empty() ? nullptr : state_->running.back();
   }
   [[nodiscard]] const Call* current_call() const { return state_->call; }
+  // What `current_task()` gave to the innermost call; kept for its next look, until it ends.
+  [[nodiscard]] Ref& task_view() { return state_->task_view; }
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
 
@@ -75,8 +77,9 @@ class PythonWorker {
     // The futures that were taken and are not done, the outermost first; null for other tasks.
     std::vector<Future*> running;
     const Call* call = nullptr;  // what is being called for the innermost future
-    int depth = 0;               // tasks on this thread's stack
-    bool expects_wait = false;   // the outermost task may be asleep in the standard library
+    Ref task_view;
+    int depth = 0;              // tasks on this thread's stack
+    bool expects_wait = false;  // the outermost task may be asleep in the standard library
     Stage stage = Stage::kNew;
     [[no_unique_address]] ObjectMutex mutex;
   };

@@ -33,7 +33,7 @@ bool TaskRunner::run(Task& task) {
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.contexts, worker_.breather);
+    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather);
   } else {
     run_work_item(task);
   }
@@ -56,6 +56,7 @@ void TaskRunner::make_call(Call& call, Ref context) {
   failed_ = !outcome_;
   if (failed_) outcome_ = take_raised();
   drop_sent_exception();
+  worker_.task_view = Ref();
   call.drop();
 }
 

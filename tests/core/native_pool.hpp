@@ -6,6 +6,8 @@
 #include <boost/thread/thread.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "core/scheduler.hpp"
 
@@ -13,6 +15,10 @@ namespace treadle::test {
 
 struct CountedTask : Task {
   CountedTask() : Task(0) {}
+  virtual ~CountedTask() = default;
+  CountedTask(const CountedTask&) = delete;
+  CountedTask& operator=(const CountedTask&) = delete;
+  virtual void run() {}
   std::atomic<int> runs{0};
   ParkingWord done{0};
   bool quiet = true;
@@ -26,6 +32,7 @@ struct CountedTask : Task {
 struct Host {
   bool run(Task& task) {
     auto& counted = static_cast<CountedTask&>(task);
+    counted.run();
     counted.runs.fetch_add(1, std::memory_order_relaxed);
     return counted.quiet;
   }
@@ -40,7 +47,8 @@ struct Host {
 
 class NativePool {
  public:
-  explicit NativePool(std::size_t workers) : scheduler(workers) {}
+  explicit NativePool(std::size_t workers, std::optional<KeepAlive> keep_alive = std::nullopt)
+      : scheduler(workers, keep_alive) {}
   ~NativePool() { shutdown(); }
   NativePool(const NativePool&) = delete;
   NativePool& operator=(const NativePool&) = delete;
@@ -58,11 +66,28 @@ class NativePool {
 
   void grow() {
     const boost::lock_guard<boost::mutex> lock(mutex_);
+    const std::vector<std::size_t> left = this->left();
+    for (; joined_ < left.size(); ++joined_) threads_[left[joined_]].join();
     Worker& seat = *seats_.emplace_back(std::make_unique<Worker>());
-    threads_.emplace_back([this, &seat] {
+    threads_.emplace_back([this, &seat, number = threads_.size()] {
       Host host;
+      this_worker = number;
       scheduler.work(seat, host);
+      const boost::lock_guard<boost::mutex> leaving(left_mutex_);
+      left_.push_back(number);
     });
+  }
+
+  // What is left to do after a push of several tasks, and after a resize.
+  void follow_up_all(const Scheduler::Pushed& pushed) {
+    follow_up(pushed);
+    while (scheduler.grow_more()) grow();
+  }
+
+  // The numbers of those that have left, in the order in which they did.
+  std::vector<std::size_t> left() {
+    const boost::lock_guard<boost::mutex> lock(left_mutex_);
+    return left_;
   }
 
   std::size_t thread_count() {
@@ -78,12 +103,18 @@ class NativePool {
     }
   }
 
+  // Of the thread that asks: its number, in the order in which they were started.
+  static inline thread_local std::size_t this_worker = 0;
+
   Scheduler scheduler;
 
  private:
   boost::mutex mutex_;
   std::deque<std::unique_ptr<Worker>> seats_;
   std::deque<boost::thread> threads_;
+  boost::mutex left_mutex_;  // for threads at their end, which those that hold the other join
+  std::vector<std::size_t> left_;
+  std::size_t joined_ = 0;  // of those that have left
 };
 
 }  // namespace treadle::test

@@ -109,9 +109,8 @@ void a_batch_is_taken_whole_or_not_at_all(std::size_t workers) {
   NativePool pool(workers);
   FifoQueue batch;
   for (const auto& task : tasks) batch.push_back(*task);
-  pool.follow_up(pool.scheduler.push_all(batch));
+  pool.follow_up_all(pool.scheduler.push_all(batch));
   CHECK(batch.empty());
-  while (pool.scheduler.grow_more()) pool.grow();
   for (const auto& task : tasks) task->wait();
   pool.shutdown();
   const Tasks late = make_tasks(3);

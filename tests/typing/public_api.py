@@ -31,6 +31,12 @@ def executors() -> None:
     executor: concurrent.futures.Executor = pool
     with standard, executor, treadle.ThreadPoolExecutor(1) as entered:
         assert_type(entered, treadle.ThreadPoolExecutor)
+    treadle.ThreadPoolExecutor(4, min_workers=1, keep_alive=2.5)
+    treadle.ThreadPoolExecutor(4, min_workers=None, keep_alive=None)
+    treadle.ThreadPoolExecutor(4, keep_alive="2")  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(pool.resize(8), None)
+    pool.resize(max_workers=8)
+    pool.resize(1.5)  # type: ignore[arg-type]  # pyright: ignore
     pool.shutdown(True)
     pool.shutdown(wait=False, cancel_futures=True)
 

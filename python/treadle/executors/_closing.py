@@ -14,23 +14,21 @@ from treadle.errors import InvalidStateError
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
-    from typing import Any
-
     from treadle.executors.thread import ThreadPoolExecutor
 
 __all__ = ["shut_down_in_thread"]
 
 
 async def shut_down_in_thread(pool: ThreadPoolExecutor) -> None:
-    threads: set[Any] = pool._threads  # pyright: ignore[reportPrivateUsage]
-    if threading.current_thread() in threads:
+    threads = pool._threads_to_join  # pyright: ignore[reportPrivateUsage]
+    if threading.current_thread() in threads():
         msg = "a worker cannot wait for the end of its own pool: call shutdown(wait=False)"
         raise RuntimeError(msg)
     pool.shutdown(wait=False)
     running = sys.modules.get("treadle.streaming.running")
     if running is not None:
         running.stop_those_of(pool, running.current_reader(), whole_thread=False)
-    if pool._thread_count() == 0 and not any(thread.is_alive() for thread in threads.copy()):
+    if pool._thread_count() == 0 and not any(thread.is_alive() for thread in threads()):
         return
     over: Future[None] = Future()
     # A daemon: at exit the workers are joined anyway, and nobody waits for this one any more.

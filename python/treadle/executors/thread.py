@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
 import time
@@ -14,6 +13,7 @@ from treadle._core import Executor
 from treadle.errors import BrokenThreadPool
 from treadle.executors import _standard_submit
 from treadle.executors._options import WithOptions
+from treadle.executors._resizing import Resizing, check_keep_alive
 from treadle.executors._results import as_they_come, check_buffersize, in_order
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Streaming, WithOptions, Executor):
+class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
     """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
 
     Args:
@@ -46,10 +46,18 @@ class ThreadPoolExecutor(Streaming, WithOptions, Executor):
 
         propagate_context: Whether calls see the context variables of their submitter.
 
-    Raises:
-        ValueError: `max_workers` is not positive.
+        min_workers: How many threads `keep_alive` leaves, of those that have been started; 0 when
+            not given.  A thread is started when a call needs it, the first ones, too.
 
-        TypeError: `initializer` is not callable.
+        keep_alive: Seconds after which an idle thread leaves, as long as more than `min_workers`
+            are there; None for never.  Another takes its place when calls need it.
+
+    Raises:
+        ValueError: `max_workers` is not positive, `min_workers` is negative or greater than
+            `max_workers`, or `keep_alive` is not positive or not finite.
+
+        TypeError: `initializer` is not callable, `min_workers` is no integer, or `keep_alive` no
+            number.
 
     Example::
 
@@ -68,6 +76,8 @@ class ThreadPoolExecutor(Streaming, WithOptions, Executor):
         initargs: tuple[Any, ...] = (),
         *,
         propagate_context: bool = True,
+        min_workers: int | None = None,
+        keep_alive: float | None = None,
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -77,14 +87,14 @@ class ThreadPoolExecutor(Streaming, WithOptions, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
-        self._max_workers = max_workers
+        retention = check_keep_alive(keep_alive, min_workers, max_workers)
         self._threads: Any = set[threading.Thread]()
-        self._leaving: deque[WorkerThread] = deque()  # in _threads still, so that they are joined
+        self._leaving: Any = set[threading.Thread]()  # not in _threads any more, but to be joined
         self._broken = False
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
-        self._open(max_workers, propagate_context)
+        self._open(max_workers, propagate_context, *retention)
 
     def map(
         self,
@@ -184,7 +194,7 @@ class ThreadPoolExecutor(Streaming, WithOptions, Executor):
 
     def _join_threads(self) -> None:
         while True:
-            for thread in self._threads.copy():
+            for thread in self._threads_to_join():
                 thread.join()
             if self._thread_count() == 0:
                 return
@@ -208,18 +218,17 @@ class ThreadPoolExecutor(Streaming, WithOptions, Executor):
         return thread
 
     def _thread_leaves(self, thread: WorkerThread) -> None:
-        self._leaving.append(thread)
+        self._leaving.add(thread)
+        self._threads.discard(thread)
+
+    def _threads_to_join(self) -> list[WorkerThread]:
+        # In this order: one that leaves meanwhile is seen in the one set or in the other.
+        return [*self._threads.copy(), *self._leaving.copy()]
 
     def _forget_ended_threads(self) -> None:
-        alive: list[WorkerThread] = []
-        with contextlib.suppress(IndexError):  # empty: several threads may be here
-            while True:
-                thread = self._leaving.popleft()
-                if thread.is_alive():
-                    alive.append(thread)
-                else:
-                    self._threads.discard(thread)
-        self._leaving.extend(alive)
+        for thread in self._leaving.copy():
+            if not thread.is_alive():
+                self._leaving.discard(thread)
 
     def _break_off(self, message: str) -> None:
         self._broken = message  # type: ignore[assignment]  # True, and the text of the errors

@@ -1,0 +1,403 @@
+// Workers that leave an open scheduler: after their time (`KeepAlive`), and because `resize` allows
+// fewer.
+//
+// The strategy: tasks that are held put every worker where it should be, and what has to happen
+// then is waited for, not timed; the shortest keep-alive there is makes pushes and time-outs meet
+// all the time.  Run under the thread and address sanitizers, too.
+
+#include <vector>
+
+#include "check.hpp"
+#include "native_pool.hpp"
+
+namespace treadle::test {
+namespace {
+
+constexpr Clock::duration kShortest{1};
+constexpr std::chrono::milliseconds kShort{2};
+constexpr std::chrono::hours kLong{1};
+
+// A task that lasts until it is let go.
+struct HeldTask : CountedTask {
+  ParkingWord begun{0}, released{0};
+  std::size_t worker = 0;
+
+  void run() override {
+    worker = NativePool::this_worker;
+    begun.store(1, std::memory_order_release);
+    unpark_all(&begun);
+    while (released.load(std::memory_order_acquire) == 0) (void)park(released, 0, std::nullopt);
+  }
+  void await_begin() {
+    while (begun.load(std::memory_order_acquire) == 0) (void)park(begun, 0, std::nullopt);
+  }
+  void release() {
+    released.store(1, std::memory_order_release);
+    unpark_all(&released);
+  }
+};
+
+template <class Condition>
+void eventually(Condition condition) {
+  const Clock::time_point limit = Clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    CHECK(Clock::now() < limit);
+    boost::this_thread::yield();
+  }
+}
+
+void await_threads(NativePool& pool, std::size_t count) {
+  eventually([&] { return pool.scheduler.counts().threads == count; });
+}
+
+void await_idle(NativePool& pool, std::size_t count) {
+  eventually([&] { return pool.scheduler.counts().idle == count; });
+}
+
+// `count` workers, each of them in a task of its own.
+std::deque<HeldTask> occupy(NativePool& pool, std::size_t count) {
+  std::deque<HeldTask> tasks(count);
+  for (HeldTask& task : tasks) {
+    CHECK(pool.submit(task));
+    task.await_begin();
+  }
+  return tasks;
+}
+
+// One by one: a worker is idle before its outcome is visible, so they fall asleep in this order.
+void release_all(std::deque<HeldTask>& tasks) {
+  for (HeldTask& task : tasks) {
+    task.release();
+    task.wait();
+  }
+}
+
+void idle_workers_leave_but_for_the_minimum() {
+  for (const std::size_t least : {0, 1, 3, 4}) {
+    NativePool pool(4, KeepAlive{.time = kShort, .min_workers = least});
+    std::deque<HeldTask> held = occupy(pool, 4);
+    CHECK(pool.scheduler.counts().threads == 4);
+    release_all(held);
+    await_threads(pool, least);
+    await_idle(pool, least);
+    eventually([&] { return pool.left().size() == 4 - least; });
+    // Those that stay go on working, and others take the places of those that have left.
+    held = occupy(pool, 4);
+    CHECK(pool.thread_count() == 8 - least);
+    release_all(held);
+  }
+}
+
+void busy_workers_do_not_leave() {
+  NativePool pool(2, KeepAlive{.time = kShort});
+  std::deque<HeldTask> held = occupy(pool, 2);
+  held[0].release();
+  await_threads(pool, 1);
+  CHECK(pool.left() == std::vector{held[0].worker});
+  held[1].release();
+  await_threads(pool, 0);
+}
+
+void without_keep_alive_workers_stay() {
+  NativePool pool(3);
+  std::deque<HeldTask> held = occupy(pool, 3);
+  release_all(held);
+  await_idle(pool, 3);
+  pool.shutdown();
+  CHECK(pool.left().size() == 3);
+}
+
+// Whatever the times at which they wake: of those that are idle, the one that slept last stays.
+void the_warmest_stays() {
+  for (int round = 0; round < 20; ++round) {
+    NativePool pool(4, KeepAlive{.time = kShort, .min_workers = 1});
+    std::deque<HeldTask> held = occupy(pool, 4);
+    for (const std::size_t i : {2, 0, 3, 1}) {
+      held[i].release();
+      held[i].wait();
+    }
+    await_threads(pool, 1);
+    eventually([&] { return pool.left().size() == 3; });
+    for (const std::size_t number : pool.left()) CHECK(number != held[1].worker);
+  }
+}
+
+// One that sleeps for ever, because no more than the minimum were there, goes first when there are
+// more: here a third takes all tasks, before the one that was called for them wakes.
+void one_that_outlives_its_time_is_the_first_to_go() {
+  NativePool pool(3, KeepAlive{.time = kShort, .min_workers = 2});
+  std::deque<HeldTask> held = occupy(pool, 2);
+  release_all(held);
+  await_idle(pool, 2);
+  std::deque<HeldTask> tasks(3);
+  FifoQueue queue;
+  for (HeldTask& task : tasks) {
+    task.release();
+    queue.push_back(task);
+  }
+  const Scheduler::Pushed pushed = pool.scheduler.push_all(queue);
+  CHECK(pushed.wake != nullptr);
+  CHECK(pushed.grow);
+  CHECK(!pool.scheduler.grow_more());
+  pool.grow();
+  for (HeldTask& task : tasks) task.wait();
+  pushed.wake->call();
+  await_threads(pool, 2);
+  eventually([&] { return pool.left().size() == 1; });
+  for (const HeldTask& task : tasks) {
+    if (task.worker != 2) return;  // it woke for no reason, as sleepers may
+  }
+  CHECK(pool.left() == std::vector{held[0].worker});
+}
+
+// Invariant 6: pushes and time-outs meet, and no task stays behind.
+void no_push_is_lost_to_a_worker_that_leaves(std::size_t workers, std::size_t least) {
+  NativePool pool(workers, KeepAlive{.time = kShortest, .min_workers = least});
+  for (int i = 0; i < 1000; ++i) {
+    CountedTask task;
+    task.quiet = i % 2 == 0;
+    CHECK(pool.submit(task));
+    task.wait();
+    CHECK(task.runs.load() == 1);
+    if (i % 3 == 0) boost::this_thread::yield();
+  }
+  await_threads(pool, least);
+}
+
+// Holds its worker between waking and looking at the queue.
+struct HoldingHost : Host {
+  void enter() {
+    woken.store(1, std::memory_order_release);
+    unpark_all(&woken);
+    while (released.load(std::memory_order_acquire) == 0) (void)park(released, 0, std::nullopt);
+  }
+  ParkingWord woken{0}, released{0};
+};
+
+void a_push_finds_the_worker_whose_time_is_up() {
+  Scheduler scheduler(2, KeepAlive{.time = kShortest});
+  CountedTask first, second;
+  CHECK(scheduler.push(first).grow);
+  Worker seat;
+  HoldingHost host;
+  boost::thread thread([&] { scheduler.work(seat, host); });
+  while (host.woken.load(std::memory_order_acquire) == 0) {
+    (void)park(host.woken, 0, std::nullopt);
+  }
+  CHECK(scheduler.counts().searching == 1);
+  const Scheduler::Pushed pushed = scheduler.push(second);
+  CHECK(pushed.wake == nullptr);
+  CHECK(!pushed.grow);
+  host.released.store(1, std::memory_order_release);
+  unpark_all(&host.released);
+  second.wait();
+  thread.join();
+  CHECK(second.runs.load() == 1);
+  CHECK(scheduler.counts().threads == 0);
+}
+
+void many_push_while_workers_leave() {
+  constexpr std::size_t kProducers = 3, kTasks = 1500;
+  std::deque<CountedTask> tasks(kTasks);
+  NativePool pool(4, KeepAlive{.time = kShortest, .min_workers = 1});
+  boost::thread_group producers;
+  for (std::size_t p = 0; p < kProducers; ++p) {
+    producers.create_thread([&, p] {
+      for (std::size_t i = p; i < kTasks; i += kProducers) {
+        CHECK(pool.submit(tasks[i]));
+        if (i % 16 == 0) tasks[i].wait();
+      }
+    });
+  }
+  producers.join_all();
+  for (CountedTask& task : tasks) task.wait();
+  for (CountedTask& task : tasks) CHECK(task.runs.load() == 1);
+  await_threads(pool, 1);
+}
+
+void a_close_reaches_those_that_are_leaving() {
+  for (int round = 0; round < 200; ++round) {
+    NativePool pool(4, KeepAlive{.time = kShortest, .min_workers = 1});
+    std::deque<CountedTask> tasks(8);
+    FifoQueue queue;
+    for (CountedTask& task : tasks) queue.push_back(task);
+    pool.follow_up_all(pool.scheduler.push_all(queue));
+    if (round % 2 == 0) tasks.back().wait();
+    pool.shutdown();
+    CHECK(pool.scheduler.counts().threads == 0);
+    for (CountedTask& task : tasks) CHECK(task.runs.load() == 1);
+  }
+}
+
+void growing_starts_threads_for_what_waits() {
+  NativePool pool(1);
+  std::deque<HeldTask> held = occupy(pool, 1);
+  std::deque<HeldTask> queued(4);
+  for (HeldTask& task : queued) CHECK(pool.submit(task));
+  CHECK(pool.thread_count() == 1);
+  pool.follow_up_all(pool.scheduler.resize(4));
+  CHECK(pool.scheduler.max_workers() == 4);
+  for (std::size_t i = 0; i < 3; ++i) queued[i].await_begin();
+  CHECK(pool.thread_count() == 4);
+  CHECK(pool.scheduler.counts().queued == 1);
+  release_all(held);
+  release_all(queued);
+}
+
+void shrinking_lets_the_coldest_go_at_once_and_the_busy_after_their_task() {
+  NativePool pool(5, KeepAlive{.time = kLong});
+  std::deque<HeldTask> held = occupy(pool, 5);
+  for (const std::size_t i : {3, 1, 4}) {
+    const std::size_t idle = pool.scheduler.counts().idle;
+    held[i].release();
+    await_idle(pool, idle + 1);
+  }
+  pool.follow_up_all(pool.scheduler.resize(3));
+  await_threads(pool, 3);
+  eventually([&] { return pool.left().size() == 2; });
+  for (const std::size_t number : pool.left()) {
+    CHECK(number == held[3].worker || number == held[1].worker);
+  }
+  pool.follow_up_all(pool.scheduler.resize(1));
+  await_threads(pool, 2);  // two are busy
+  CHECK(pool.scheduler.counts().idle == 0);
+  CountedTask queued;
+  CHECK(pool.submit(queued));
+  held[0].release();
+  await_threads(pool, 1);
+  CHECK(queued.runs.load() == 0);  // the surplus worker left, though a task waits
+  held[2].release();
+  queued.wait();
+  await_idle(pool, 1);
+  for (HeldTask& task : held) task.wait();
+}
+
+// Gives up its seat in the middle of a task, when the pool has shrunk.
+struct ShrinkingHost : Host {
+  ShrinkingHost(Scheduler& of, Worker& worker) : scheduler(of), seat(worker) {}
+  bool run(Task& task) {
+    CHECK(!scheduler.give_up_seat(seat));
+    CHECK(!scheduler.resize(1).grow);
+    CHECK(scheduler.give_up_seat(seat));
+    Worker other;
+    CHECK(!scheduler.give_up_seat(other));  // the one that is left may stay
+    return Host::run(task);
+  }
+  Scheduler& scheduler;
+  Worker& seat;
+};
+
+void who_gives_up_its_seat_leaves_after_its_task(bool quiet) {
+  Scheduler scheduler(2);
+  CountedTask first, second;
+  first.quiet = quiet;
+  CHECK(scheduler.push(first).grow);
+  CHECK(scheduler.push(second).grow);
+  Worker leaving, staying;
+  ShrinkingHost shrinking(scheduler, leaving);
+  scheduler.work(leaving, shrinking);
+  CHECK(first.runs.load() == 1);
+  CHECK(second.runs.load() == 0);
+  CHECK(scheduler.counts().threads == 1);
+  Host host;
+  scheduler.close(Closed::kShutdown);
+  scheduler.work(staying, host);
+  CHECK(second.runs.load() == 1);
+  CHECK(scheduler.counts().threads == 0);
+}
+
+void only_a_shrink_is_one() {
+  Scheduler scheduler(3);
+  CHECK(!scheduler.resize(3).grow);
+  CHECK(!scheduler.resize(4).grow);
+  CHECK(scheduler.shrinks() == 0);
+  CHECK(!scheduler.resize(2).grow);
+  CHECK(scheduler.shrinks() == 1);
+}
+
+void a_size_that_grows_back_keeps_the_busy() {
+  NativePool pool(2);
+  std::deque<HeldTask> held = occupy(pool, 2);
+  pool.follow_up_all(pool.scheduler.resize(1));
+  pool.follow_up_all(pool.scheduler.resize(2));
+  release_all(held);
+  await_idle(pool, 2);
+}
+
+void a_closed_scheduler_has_a_last_size() {
+  Scheduler scheduler(2);
+  scheduler.close(Closed::kShutdown);
+  CHECK(scheduler.resize(5).refused == Closed::kShutdown);
+  CHECK(scheduler.max_workers() == 2);
+}
+
+// Resizes, pushes and blocks race; every task runs once, and in the end the pool is of its size.
+void resizes_race_with_everything(std::optional<KeepAlive> keep_alive) {
+  constexpr std::size_t kTasks = 3000;
+  std::deque<CountedTask> tasks(kTasks);
+  NativePool pool(2, keep_alive);
+  boost::thread_group threads;
+  for (std::size_t r = 0; r < 2; ++r) {
+    threads.create_thread([&, r] {
+      for (std::size_t i = 0; i < 500; ++i) {
+        pool.follow_up_all(pool.scheduler.resize(1 + (i * (r + 3)) % 5));
+        if (pool.scheduler.begin_block()) pool.grow();
+        boost::this_thread::yield();
+        if (Worker* extra = pool.scheduler.end_block()) extra->call();
+      }
+    });
+  }
+  for (std::size_t p = 0; p < 2; ++p) {
+    threads.create_thread([&, p] {
+      for (std::size_t i = p; i < kTasks; i += 2) {
+        CHECK(pool.submit(tasks[i]));
+        if (i % 8 == 0) tasks[i].wait();
+      }
+    });
+  }
+  threads.join_all();
+  for (CountedTask& task : tasks) task.wait();
+  for (CountedTask& task : tasks) CHECK(task.runs.load() == 1);
+  pool.follow_up_all(pool.scheduler.resize(1));
+  eventually([&] { return pool.scheduler.counts().threads <= 1; });
+}
+
+void a_child_of_a_fork_keeps_its_sizes() {
+  Scheduler scheduler(3, KeepAlive{.time = kLong, .min_workers = 1});
+  CHECK(!scheduler.resize(2).grow);
+  CountedTask first, second, third;
+  CHECK(scheduler.push(first).grow);
+  FifoQueue queued = scheduler.restart_in_child();
+  CHECK(queued.pop_front() == &first);
+  CHECK(scheduler.max_workers() == 2);
+  CHECK(scheduler.push(first).grow);
+  CHECK(scheduler.push(second).grow);
+  CHECK(!scheduler.push(third).grow);
+}
+
+}  // namespace
+}  // namespace treadle::test
+
+int main() {
+  using namespace treadle::test;
+  idle_workers_leave_but_for_the_minimum();
+  busy_workers_do_not_leave();
+  without_keep_alive_workers_stay();
+  the_warmest_stays();
+  one_that_outlives_its_time_is_the_first_to_go();
+  for (const std::size_t workers : {1, 2, 4}) {
+    for (const std::size_t least : {0, 1}) no_push_is_lost_to_a_worker_that_leaves(workers, least);
+  }
+  a_push_finds_the_worker_whose_time_is_up();
+  many_push_while_workers_leave();
+  a_close_reaches_those_that_are_leaving();
+  growing_starts_threads_for_what_waits();
+  shrinking_lets_the_coldest_go_at_once_and_the_busy_after_their_task();
+  for (const bool quiet : {true, false}) who_gives_up_its_seat_leaves_after_its_task(quiet);
+  only_a_shrink_is_one();
+  a_size_that_grows_back_keeps_the_busy();
+  a_closed_scheduler_has_a_last_size();
+  resizes_race_with_everything(std::nullopt);
+  resizes_race_with_everything(treadle::KeepAlive{.time = kShortest, .min_workers = 1});
+  a_child_of_a_fork_keeps_its_sizes();
+}
