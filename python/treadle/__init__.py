@@ -30,7 +30,7 @@ from treadle.loops import run, run_in_thread, to_thread
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle.executors.asynchronous import AsyncThreadExecutor
-    from treadle.statistics import ExecutorStatistics
+    from treadle.statistics import ExecutorStatistics, Histogram
 
 __version__ = "0.1.0"
 
@@ -42,6 +42,7 @@ __all__ = [
     "BrokenThreadPool",
     "ExecutorStatistics",
     "Future",
+    "Histogram",
     "ThreadPoolExecutor",
     "as_completed",
     "check_cancelled",
@@ -59,6 +60,7 @@ __all__ = [
 _LATER = {
     "AsyncThreadExecutor": "treadle.executors.asynchronous",
     "ExecutorStatistics": "treadle.statistics",
+    "Histogram": "treadle.statistics",
 }
 
 

@@ -4,11 +4,14 @@ import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, final
 
-from typing_extensions import ParamSpec, Self, disjoint_base
+from typing_extensions import ParamSpec, Self, TypeAlias, disjoint_base
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _F = TypeVar("_F", bound=concurrent.futures.Future[Any])
+_Durations: TypeAlias = tuple[int, float, float, float, float, float]
+
+def _summarize(durations: list[int], parts: int = ..., /) -> _Durations: ...
 
 @disjoint_base
 class Future(concurrent.futures.Future[_T]):
@@ -129,7 +132,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         ordered: bool,
         /,
     ) -> MapIterator[_T]: ...
-    def _open(self, max_workers: int, propagate_context: bool, /) -> None: ...
+    def _open(self, max_workers: int, propagate_context: bool, histograms: bool, /) -> None: ...
     def _close(self) -> None: ...
     def _cancel_queued(self) -> None: ...
     def _break(self, exception: BaseException, /) -> None: ...
@@ -137,5 +140,24 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def _idle_workers(self) -> int: ...
     def _thread_count(self) -> int: ...
     def _queue_size(self) -> int: ...
+    def _statistics(
+        self,
+    ) -> tuple[
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        float | None,
+        _Durations | None,
+        _Durations | None,
+    ]: ...
     def _take_item(self) -> Any: ...
     def _put_item(self, item: Any, /) -> None: ...

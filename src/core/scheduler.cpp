@@ -49,16 +49,18 @@ Scheduler::Pushed Scheduler::push(Task& task) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.push_back(task);
+  ++submitted_;
   if (Worker* worker = call_for_queue_locked()) return {.wake = worker};
   if (!wants_thread_locked()) return {};
   count_growth_locked();
   return {.grow = true};
 }
 
-Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks) {
+Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks, std::uint64_t submitted) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.append(tasks);
+  submitted_ += submitted;
   Pushed pushed{.wake = call_for_queue_locked()};
   if (wants_thread_locked()) {
     count_growth_locked();
@@ -142,7 +144,8 @@ Scheduler::Counts Scheduler::counts() {
           .idle = idle_,
           .searching = searching_,
           .starting = starting_,
-          .queued = queue_.size()};
+          .queued = queue_.size(),
+          .submitted = submitted_};
 }
 
 std::size_t Scheduler::max_workers() {
@@ -155,11 +158,12 @@ Closed Scheduler::closed() {
   return closed_;
 }
 
-FifoQueue Scheduler::restart_in_child() {
+FifoQueue Scheduler::restart_in_child(std::uint64_t running) {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_top_ = nullptr;
   idle_ = searching_ = starting_ = threads_ = blocked_ = 0;
+  submitted_ = running;
   FifoQueue drained;
   drained.swap(queue_);
   return drained;

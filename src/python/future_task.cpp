@@ -18,7 +18,14 @@ void Future::discard_call() {
   Call call;
   Ref context;
   const ObjectLock lock(mutex_);
+  if (!done()) end_unstarted_locked(Ending::kCancelled);  // its state was written by hand
   take_call_locked(call, context);
+}
+
+void Future::leave_pool() {
+  const ObjectLock lock(mutex_);
+  if (!done()) end_unstarted_locked(Ending::kCancelled);
+  pool_.store(0, std::memory_order_relaxed);  // nothing depends on the order
 }
 
 bool Future::start(Call& call, Ref& context) {
@@ -49,22 +56,29 @@ bool Future::start_out_of_turn(Call& call, Ref& context) {
   return true;
 }
 
-const ParkingWord* Future::announce(Ref outcome, bool failed) {
-  if (failed && cancel_requested() &&
-      PyErr_GivenExceptionMatches(outcome.get(), stdlib.cancelled_error) != 0) {
+Ending Future::ending_of_exception(PyObject* exception) {
+  return cancel_requested() && PyErr_GivenExceptionMatches(exception, stdlib.cancelled_error) != 0
+             ? Ending::kCancelled
+             : Ending::kException;
+}
+
+const ParkingWord* Future::announce(Ref outcome, Ending ending) {
+  if (ending == Ending::kCancelled) {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
     return nullptr;
   }
+  const bool failed = ending == Ending::kException;
   Ref replaced;  // what somebody has written into a private attribute before
   {
     const ObjectLock lock(mutex_);
     if (attachments_ == nullptr && state() == State::kRunning) {
       if (PyObject_IS_GC(outcome.get()) != 0) track_locked();  // invariant 5
       replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
-      const bool awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
+      const std::uint32_t word = word_.load(std::memory_order_relaxed);
+      if ((word & kCancelRequested) != 0) end_abandoned(pool());
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
-      return awaited ? &word_ : nullptr;
+      return (word & kAwaited) != 0 ? &word_ : nullptr;
     }
   }
   while (!finish(outcome.get(), failed, true)) {

@@ -97,6 +97,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   registry().forking.store(0, std::memory_order_relaxed);
   registry().mutex.unlock();
   set_main_thread(PyThread_get_thread_ident());
+  restart_statistics_in_child();
   const std::vector<PoolPtr> pools = live_pools();
   std::vector<Pool::Abandoned> abandoned;
   abandoned.reserve(pools.size());

@@ -43,10 +43,10 @@ bool MapJob::submit() {
     tickets_[i].job = this;
     queue.push_back(tickets_[i]);
   }
-  const Scheduler::Pushed pushed = scheduler.push_all(queue);
+  const Scheduler::Pushed pushed = scheduler.push_all(queue, static_cast<std::uint64_t>(plan_.count));
   if (pushed.refused != Closed::kNo) {
     while (Task* task = queue.pop_front()) discard_map_ticket(*task);
-    pool_->raise_refused(pushed.refused);
+    pool_->raise_refused(pushed.refused, static_cast<std::uint64_t>(plan_.count));
     return false;
   }
   if (!pool_->follow_up_all(pushed)) {
@@ -82,7 +82,9 @@ PyObject* MapJob::call(PyObject** arguments) const {
                              nullptr);
 }
 
-void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
+void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistics& statistics,
+                      bool nested) {
+  const Moment started = statistics.start(plan_.submission);
   PyObject** arguments = plan_.arguments + item * plan_.arity;
   PyObject* outcome = nullptr;
   if (!plan_.context) {
@@ -96,6 +98,8 @@ void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
     status = kException;
   }
   for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(arguments[k]);
+  statistics.end_run(started);
+  statistics.end(status == kResult ? Ending::kResult : Ending::kException);
   put(item, outcome, status);
 }
 
@@ -121,15 +125,19 @@ void MapJob::put(Py_ssize_t item, PyObject* outcome, Status status) {
   unpark_all(&word_);
 }
 
-void MapJob::end_rest(PyObject* exception) {
+void MapJob::end_rest(PyObject* exception) { take_rest(exception, true); }
+
+void MapJob::take_rest(PyObject* exception, bool counted) {
+  const Ending ending = exception != nullptr ? Ending::kException : Ending::kCancelled;
   for (Py_ssize_t item = claim(); item < plan_.count; item = claim()) {
     for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(plan_.arguments[item * plan_.arity + k]);
+    if (counted) pool_->statistics().end_unstarted(ending);
     put(item, Py_XNewRef(exception), exception != nullptr ? kException : kCancelled);
   }
 }
 
 void MapJob::abandon_in_child() {
-  end_rest(nullptr);
+  take_rest(nullptr, false);
   for (Py_ssize_t slot = read_; slot < plan_.count; ++slot) {
     std::atomic<std::uint8_t>& status = statuses_[static_cast<std::size_t>(slot)];
     // One thread is left: no order matters.
@@ -218,11 +226,12 @@ int MapJob::traverse(visitproc visit, void* arg) {
   return 0;
 }
 
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather) {
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather,
+                    WorkerStatistics& statistics) {
   const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
   for (Py_ssize_t item = job->claim(); item < job->count(); item = job->claim()) {
-    job->run_item(item, contexts, false);
-    breather.breathe();
+    job->run_item(item, contexts, statistics, false);
+    if (breather.breathe()) statistics.expect_pause();
   }
 }
 

@@ -15,7 +15,7 @@ void drop_sent_exception() {
 bool TaskRunner::run(Task& task) {
   future_ = task.kind() == kFutureTask ? &static_cast<Future&>(task) : nullptr;
   if (future_ != nullptr) worker_.running.push_back(future_);
-  worker_.breather.breathe();
+  if (worker_.breather.breathe()) worker_.statistics.expect_pause();
   if (future_ != nullptr) {
     Call call;
     Ref context;
@@ -25,17 +25,21 @@ bool TaskRunner::run(Task& task) {
       make_call(call, std::move(context));
     } else {
       future_->discard_call();  // it was cancelled, or somebody else has run it
+      worker_.statistics.expect_pause();
     }
     end_expected_wait();
-    return future_->is_quiet();
+    const bool is_quiet = future_->is_quiet();
+    if (!is_quiet) worker_.statistics.expect_pause();
+    return is_quiet;
   }
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.contexts, worker_.breather);
+    run_map_ticket(task, worker_.contexts, worker_.breather, worker_.statistics);
   } else {
-    run_work_item(task);
+    run_work_item(task, worker_.statistics);
   }
+  worker_.statistics.expect_pause();
   worker_.running.pop_back();
   --worker_.depth;
   end_expected_wait();
@@ -47,6 +51,7 @@ bool TaskRunner::run(Task& task) {
 void TaskRunner::make_call(Call& call, Ref context) {
   drop_sent_exception();
   ++worker_.depth;
+  const Moment started = worker_.statistics.start(call);
   const Call* outer = std::exchange(worker_.call, &call);
   outcome_ = Ref::steal(
       worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
@@ -56,10 +61,13 @@ void TaskRunner::make_call(Call& call, Ref context) {
   if (failed_) outcome_ = take_raised();
   drop_sent_exception();
   call.drop();
+  worker_.statistics.end_run(started);
 }
 
 const ParkingWord* TaskRunner::announce_outcome(Future& future) {
-  return future.announce(std::move(outcome_), failed_);
+  const Ending ending = future.ending(outcome_.get(), failed_);
+  worker_.statistics.end(ending);
+  return future.announce(std::move(outcome_), ending);
 }
 
 void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {

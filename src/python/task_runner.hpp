@@ -17,7 +17,10 @@ class TaskRunner {
   [[nodiscard]] bool run(Task& task);
   const ParkingWord* announce(Task& task);
   void leave() { thread_state_ = PyEval_SaveThread(); }
-  void enter() { attach(thread_state_); }
+  void enter() {
+    attach(thread_state_);
+    worker_.statistics.expect_pause();
+  }
 
   // Runs a future that is queued still and has been started out of turn, inside another task.
   void run_out_of_turn(Future& future, Call& call, Ref context);

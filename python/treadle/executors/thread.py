@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
 
     from treadle._core import Future, Worker
+    from treadle.statistics import ExecutorStatistics
 
     T = TypeVar("T")
 
@@ -44,6 +45,9 @@ class ThreadPoolExecutor(Streaming, Executor):
         initargs: The initializer's arguments.
 
         propagate_context: Whether calls see the context variables of their submitter.
+
+        histograms: Whether `statistics` tells how long calls waited and ran.  Clocks are read only
+            then, two or three times a call, which costs up to 100 ns.
 
     Raises:
         ValueError: `max_workers` is not positive.
@@ -67,6 +71,7 @@ class ThreadPoolExecutor(Streaming, Executor):
         initargs: tuple[Any, ...] = (),
         *,
         propagate_context: bool = True,
+        histograms: bool = False,
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -83,7 +88,7 @@ class ThreadPoolExecutor(Streaming, Executor):
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
-        self._open(max_workers, propagate_context)
+        self._open(max_workers, propagate_context, histograms)
 
     def map(
         self,
@@ -156,6 +161,23 @@ class ThreadPoolExecutor(Streaming, Executor):
         futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
         produce = _in_order if ordered else _as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
+
+    def statistics(self) -> ExecutorStatistics:
+        """Tell what the pool is doing, and what it has done.
+
+        It costs some microseconds, and the calls of the pool nothing.
+
+        Returns:
+            Exact counts; with `histograms`, also how long calls waited and ran.
+
+        Example::
+
+            statistics = pool.statistics()
+            print(statistics.pending, "waiting,", statistics.failed, "failed")
+        """
+        from treadle.statistics import statistics_of
+
+        return statistics_of(self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; those that are queued still run.
