@@ -10,13 +10,8 @@ void Call::drop_block(CallBlock* block) {
 }
 
 bool store_call(PyObject* const* arguments, Py_ssize_t positional, PyObject* keyword_names,
-                Moment submission, CallSlots& slots, CallShape& shape,
+                Py_ssize_t room, CallSlots& slots, CallShape& shape,
                 std::uint8_t& inline_positional) {
-  Py_ssize_t room = kInlineArguments;
-  if (submission != 0) {
-    room -= static_cast<Py_ssize_t>(kMomentSlots);
-    std::memcpy(&slots[slots.size() - kMomentSlots], &submission, sizeof(submission));
-  }
   if (keyword_names == nullptr && positional <= room) {
     for (Py_ssize_t i = 0; i <= positional; ++i) {
       slots[static_cast<std::size_t>(i)] = Py_NewRef(arguments[i]);

@@ -102,11 +102,21 @@ class Call {
 };
 
 // Copies a call in vectorcall form: `arguments[0]` is the callable, `positional` counts the
-// arguments behind it, and the values of `keyword_names` (a tuple or null) follow them.  A moment
-// of submission that is not 0 is kept with it.  Returns false with MemoryError set.
+// arguments behind it, and the values of `keyword_names` (a tuple or null) follow them.  At most
+// `room` arguments are kept inline.  Returns false with MemoryError set.
 [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
-                              PyObject* keyword_names, Moment submission, CallSlots& slots,
+                              PyObject* keyword_names, Py_ssize_t room, CallSlots& slots,
                               CallShape& shape, std::uint8_t& inline_positional);
+
+// The same for a call of which the moment of submission is kept.
+[[nodiscard]] inline bool store_measured_call(PyObject* const* arguments, Py_ssize_t positional,
+                                              PyObject* keyword_names, Moment submission,
+                                              CallSlots& slots, CallShape& shape,
+                                              std::uint8_t& inline_positional) {
+  constexpr Py_ssize_t kRoom = kInlineArguments - static_cast<Py_ssize_t>(kMomentSlots);
+  std::memcpy(&slots[slots.size() - kMomentSlots], &submission, sizeof(submission));
+  return store_call(arguments, positional, keyword_names, kRoom, slots, shape, inline_positional);
+}
 
 // The parts of a stored call as Python users see them: fn, args (a tuple), kwargs (a dict).
 struct CallParts {

@@ -102,13 +102,19 @@ class Future : public Task {
   [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
                                 PyObject* keyword_names, std::uint32_t pool, Moment submission) {
     pool_.store(pool, std::memory_order_relaxed);  // nobody else sees it yet
-    return python::store_call(arguments, positional, keyword_names, submission, slots_, shape_,
-                              positional_);
+    if (submission == 0) {
+      return python::store_call(arguments, positional, keyword_names, kInlineArguments, slots_,
+                                shape_, positional_);
+    }
+    return store_measured_call(arguments, positional, keyword_names, submission, slots_, shape_,
+                               positional_);
   }
   void set_context(Ref context) { context_ = context.release(); }
   [[nodiscard]] std::uint32_t pool() const { return pool_.load(std::memory_order_relaxed); }
   // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();
+  // The same for the pool, which took it from its queue.
+  void leave_queue();
   // A tool has taken it out of the pool's queue, and may run it elsewhere.
   void leave_pool();
   [[nodiscard]] bool describe(CallParts& parts) {
@@ -129,10 +135,8 @@ class Future : public Task {
     const ObjectLock lock(mutex_);
     return attachments_ == nullptr && Py_REFCNT(object()) > 1;
   }
-  // How a running future will end with this outcome.
-  [[nodiscard]] Ending ending(PyObject* outcome, bool failed) {
-    return failed ? ending_of_exception(outcome) : Ending::kResult;
-  }
+  // How a running future will end whose call has raised this.
+  [[nodiscard]] Ending ending_with(PyObject* exception);
   // Makes a running future's outcome visible, delivers, runs callbacks (errors are logged, all of
   // them), and returns the word to unpark, or null.
   const ParkingWord* announce(Ref outcome, Ending ending);
@@ -233,7 +237,6 @@ class Future : public Task {
   }
   void take_call_locked(Call& call, Ref& context);
   [[nodiscard]] int begin(Call* call, Ref* context);
-  [[nodiscard]] Ending ending_of_exception(PyObject* exception);
   // Notes that the future ends while its pool has not begun it.  Requires the object lock.
   void end_unstarted_locked(Ending ending) {
     if (shape_ != CallShape::kEmpty && pool() != 0) end_unstarted(pool(), ending);

@@ -18,8 +18,15 @@ void Future::discard_call() {
   Call call;
   Ref context;
   const ObjectLock lock(mutex_);
-  if (!done()) end_unstarted_locked(Ending::kCancelled);  // its state was written by hand
   take_call_locked(call, context);
+}
+
+void Future::leave_queue() {
+  {
+    const ObjectLock lock(mutex_);
+    if (!done()) end_unstarted_locked(Ending::kCancelled);  // its state was written by hand
+  }
+  discard_call();
 }
 
 void Future::leave_pool() {
@@ -56,7 +63,7 @@ bool Future::start_out_of_turn(Call& call, Ref& context) {
   return true;
 }
 
-Ending Future::ending_of_exception(PyObject* exception) {
+Ending Future::ending_with(PyObject* exception) {
   return cancel_requested() && PyErr_GivenExceptionMatches(exception, stdlib.cancelled_error) != 0
              ? Ending::kCancelled
              : Ending::kException;
@@ -102,7 +109,7 @@ void Future::fail(PyObject* exception) {
 
 void Future::cancel_for_pool() {
   if (cancel(true) < 0) PyErr_WriteUnraisable(object());
-  discard_call();
+  leave_queue();
 }
 
 void Future::abandon_in_child() {

@@ -22,9 +22,9 @@ bool TaskRunner::run(Task& task) {
     future_->follow_loop();
     ran_ = future_->start(call, context);
     if (ran_) {
-      make_call(call, std::move(context));
+      make_call(*future_, call, std::move(context));
     } else {
-      future_->discard_call();  // it was cancelled, or somebody else has run it
+      future_->leave_queue();  // it was cancelled, or somebody else has run it
       worker_.statistics.expect_pause();
     }
     end_expected_wait();
@@ -48,7 +48,7 @@ bool TaskRunner::run(Task& task) {
 
 // The references to the callable, the arguments and the context go here: before the outcome is
 // visible, and before the worker counts as free.
-void TaskRunner::make_call(Call& call, Ref context) {
+void TaskRunner::make_call(Future& future, Call& call, Ref context) {
   drop_sent_exception();
   ++worker_.depth;
   const Moment started = worker_.statistics.start(call);
@@ -57,24 +57,26 @@ void TaskRunner::make_call(Call& call, Ref context) {
       worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
   worker_.call = outer;
   --worker_.depth;
-  failed_ = !outcome_;
-  if (failed_) outcome_ = take_raised();
+  ending_ = Ending::kResult;
+  if (!outcome_) {
+    outcome_ = take_raised();
+    ending_ = future.ending_with(outcome_.get());
+  }
   drop_sent_exception();
   call.drop();
   worker_.statistics.end_run(started);
+  worker_.statistics.end(ending_);
 }
 
 const ParkingWord* TaskRunner::announce_outcome(Future& future) {
-  const Ending ending = future.ending(outcome_.get(), failed_);
-  worker_.statistics.end(ending);
-  return future.announce(std::move(outcome_), ending);
+  return future.announce(std::move(outcome_), ending_);
 }
 
 void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {
   worker_.running.push_back(&future);
   const ParkingWord* waiting = nullptr;
   isolated([&] {  // the future's callbacks, too, must not touch the waiting task's variables
-    make_call(call, std::move(context));
+    make_call(future, call, std::move(context));
     waiting = announce_outcome(future);
   });
   worker_.running.pop_back();
