@@ -2,9 +2,9 @@
 
 import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeAlias, TypeVar, final
 
-from typing_extensions import ParamSpec, Self, TypeAlias, disjoint_base
+from typing_extensions import ParamSpec, Self, disjoint_base
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -12,7 +12,6 @@ _F = TypeVar("_F", bound=concurrent.futures.Future[Any])
 _Durations: TypeAlias = tuple[int, float, float, float, float, float]
 
 def _summarize(durations: list[int], parts: int = ..., /) -> _Durations: ...
-
 @disjoint_base
 class Future(concurrent.futures.Future[_T]):
     """The result of a call that is made somewhere else, or later."""

@@ -26,6 +26,22 @@ void WorkerStatistics::end_measured(Moment started) {
   durations.last_end = now;
 }
 
+WorkerStatistics::Counts WorkerStatistics::read() const {
+  // The acquires pair with the release in `grow`.
+  const auto ended = [this] {
+    Ended now{};
+    for (std::size_t i = 0; i < kEndings; ++i) now[i] = ended_[i].load(std::memory_order_acquire);
+    return now;
+  };
+  Counts counts;
+  for (int tries = 0; tries < 1000; ++tries) {  // one is enough, unless this thread is interrupted
+    counts.ended = ended();
+    counts.started = started_.load(std::memory_order_acquire);
+    if (ended() == counts.ended) break;
+  }
+  return counts;
+}
+
 void Statistics::attach(WorkerStatistics& worker) {
   const MutexLock lock(mutex_);
   workers_.push_back(worker);
@@ -34,8 +50,9 @@ void Statistics::attach(WorkerStatistics& worker) {
 void Statistics::detach(WorkerStatistics& worker) {
   const MutexLock lock(mutex_);
   workers_.erase(workers_.iterator_to(worker));
-  left_started_ += load(worker.started_);
-  for (std::size_t i = 0; i < kEndings; ++i) left_ended_[i] += load(worker.ended_[i]);
+  const WorkerStatistics::Counts counts = worker.read();
+  left_started_ += counts.started;
+  for (std::size_t i = 0; i < kEndings; ++i) left_ended_[i] += counts.ended[i];
   if (worker.durations_ == nullptr) return;
   worker.durations_->queue_wait.add_to(left_durations_->queue_wait);
   worker.durations_->run_time.add_to(left_durations_->run_time);
@@ -44,9 +61,12 @@ void Statistics::detach(WorkerStatistics& worker) {
 Statistics::Totals Statistics::read(DurationTotals* durations) {
   Totals totals;
   const MutexLock lock(mutex_);
+  totals.started = left_started_;
   totals.ended = left_ended_;
   for (const WorkerStatistics& worker : workers_) {
-    for (std::size_t i = 0; i < kEndings; ++i) totals.ended[i] += load(worker.ended_[i]);
+    const WorkerStatistics::Counts counts = worker.read();
+    totals.started += counts.started;
+    for (std::size_t i = 0; i < kEndings; ++i) totals.ended[i] += counts.ended[i];
   }
   totals.ended_started =
       std::accumulate(totals.ended.begin(), totals.ended.end(), std::uint64_t{0});
@@ -59,8 +79,6 @@ Statistics::Totals Statistics::read(DurationTotals* durations) {
   totals.rejected = load(rejected_);
   totals.dropped = load(dropped_);
   totals.abandoned = load(abandoned_);
-  totals.started = left_started_;
-  for (const WorkerStatistics& worker : workers_) totals.started += load(worker.started_);
   if (durations == nullptr) return totals;
   durations->queue_wait.add(left_durations_->queue_wait);
   durations->run_time.add(left_durations_->run_time);

@@ -9,8 +9,10 @@
 // Invariants:
 //  1. A task is counted as started, or as ended without having started; the first is followed by
 //     one count of its end, by the same worker.  Each happens before others can see it.
-//  2. `read` looks at the ends first and at the starts then, and the scheduler's count is read after
-//     both: so no difference between them is negative, and the parts make up the whole.
+//  2. `read` looks at the ends first and at the starts then, and the scheduler's count is read
+//  after
+//     both: so no difference between them is negative, and the parts make up the whole.  What a
+//     worker ends in between is looked for again: its running tasks are those of one moment.
 //  3. Clocks are read only where durations are measured.
 #pragma once
 
@@ -68,6 +70,7 @@ class WorkerStatistics : public boost::intrusive::list_base_hook<> {
  private:
   friend class Statistics;
   using Counter = std::atomic<std::uint64_t>;
+  using Ended = std::array<std::uint64_t, kEndings>;
   struct Durations {
     Histogram queue_wait, run_time;
     std::atomic<Moment> running_since{0};  // the outermost task's start; 0: none runs
@@ -80,6 +83,12 @@ class WorkerStatistics : public boost::intrusive::list_base_hook<> {
   static void grow(Counter& counter) {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
+  // Both as they were at one moment.
+  struct Counts {
+    Ended ended{};
+    std::uint64_t started = 0;
+  };
+  [[nodiscard]] Counts read() const;
   Moment start_measured(Moment submitted);
   void end_measured(Moment started);
 

@@ -118,8 +118,8 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   }
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  PyObject* object = make_task(*pool, arguments, positional - 1, keyword_names,
-                               pool->statistics().submission());
+  PyObject* object =
+      make_task(*pool, arguments, positional - 1, keyword_names, pool->statistics().submission());
   return object != nullptr ? push_task(pool, object) : nullptr;
 }
 
@@ -128,8 +128,8 @@ PyObject* submit_for_loop(PyObject* self, PyObject* loop, PyObject* const* argum
                           Py_ssize_t positional) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  Ref task = Ref::steal(make_task(*pool, arguments, positional - 1, nullptr,
-                                    pool->statistics().submission()));
+  Ref task = Ref::steal(
+      make_task(*pool, arguments, positional - 1, nullptr, pool->statistics().submission()));
   Ref destination = task ? new_future_of(loop) : Ref();
   if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
   const Ref pushed = Ref::steal(push_task(pool, task.release()));

@@ -43,7 +43,8 @@ bool MapJob::submit() {
     tickets_[i].job = this;
     queue.push_back(tickets_[i]);
   }
-  const Scheduler::Pushed pushed = scheduler.push_all(queue, static_cast<std::uint64_t>(plan_.count));
+  const Scheduler::Pushed pushed =
+      scheduler.push_all(queue, static_cast<std::uint64_t>(plan_.count));
   if (pushed.refused != Closed::kNo) {
     while (Task* task = queue.pop_front()) discard_map_ticket(*task);
     pool_->raise_refused(pushed.refused, static_cast<std::uint64_t>(plan_.count));

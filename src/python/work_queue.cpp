@@ -27,7 +27,7 @@ void run_work_item(Task& task, WorkerStatistics& statistics) {
           : Ref();
   if (!ran) PyErr_WriteUnraisable(owned->item.get());
   statistics.end_run(started);
-  statistics.end(ran.get() == Py_None    ? Ending::kCancelled
+  statistics.end(ran.get() == Py_None   ? Ending::kCancelled
                  : ran.get() == Py_True ? Ending::kResult
                                         : Ending::kException);
 }
@@ -59,8 +59,7 @@ PyObject* take_item(Pool& pool) {
 }
 
 PyObject* put_item(Pool& pool, PyObject* item) {
-  auto task =
-      std::make_unique<WorkItemTask>(Ref::borrow(item), pool.statistics().submission());
+  auto task = std::make_unique<WorkItemTask>(Ref::borrow(item), pool.statistics().submission());
   const Scheduler::Pushed pushed = pool.scheduler().push(*task);
   if (pushed.refused != Closed::kNo) {
     pool.raise_refused(pushed.refused);
