@@ -82,9 +82,7 @@ class Above:
         if self.rival not in outcome.rivals:
             return None
         ours, theirs = outcome.figure(TREADLE), outcome.figure(self.rival)
-        return _mark(
-            ours.median - theirs.median <= self.most, ours.low - theirs.high <= self.most
-        )
+        return _mark(ours.median - theirs.median <= self.most, ours.low - theirs.high <= self.most)
 
     def text(self, unit: Unit) -> str:
         return f"ours <= {report.figure(self.most, unit)} more"

@@ -113,9 +113,9 @@ class ExecutorStatistics:
 
 def statistics_of(executor: Executor) -> ExecutorStatistics:
     """What `statistics` of the executors gives."""
-    *counts, queue_wait, run_time = executor._statistics()
-    return ExecutorStatistics(
-        *counts,  # type: ignore[arg-type]
-        None if queue_wait is None else Histogram(*queue_wait),
-        None if run_time is None else Histogram(*run_time),
-    )
+    values = executor._statistics()
+    return ExecutorStatistics(*values[:13], _histogram(values[13]), _histogram(values[14]))
+
+
+def _histogram(values: tuple[int, float, float, float, float, float] | None) -> Histogram | None:
+    return None if values is None else Histogram(*values)
