@@ -11,6 +11,7 @@ _P = ParamSpec("_P")
 _F = TypeVar("_F", bound=concurrent.futures.Future[Any])
 _Durations: TypeAlias = tuple[int, float, float, float, float, float]
 
+def _report_calls(receiver: Callable[[Any, Any, float, float], object], /) -> None: ...
 def _summarize(durations: list[int], parts: int = ..., /) -> _Durations: ...
 @disjoint_base
 class Future(concurrent.futures.Future[_T]):

@@ -59,6 +59,13 @@ class Call {
     return reinterpret_cast<CallBlock*>(slots_[0])->objects()[0];
   }
 
+  // Its first positional argument, borrowed, or null; must not be empty.
+  [[nodiscard]] PyObject* first_argument() const {
+    if (shape_ == CallShape::kInline) return positional_ != 0 ? slots_[1] : nullptr;
+    auto* block = reinterpret_cast<CallBlock*>(slots_[0]);
+    return block->positional != 0 ? block->objects()[1] : nullptr;
+  }
+
   [[nodiscard]] bool empty() const { return shape_ == CallShape::kEmpty; }
 
   // When it was submitted.  Must only be called in a pool that measures durations.

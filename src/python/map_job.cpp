@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "python/call_report.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
@@ -97,6 +98,9 @@ void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistic
   if (outcome == nullptr) {
     outcome = take_raised().release();
     status = kException;
+  }
+  if (started != 0 && reports_calls()) {
+    report_call(plan_.fn.get(), arguments[0], plan_.submission, started);
   }
   for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(arguments[k]);
   statistics.end_run(started);

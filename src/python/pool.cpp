@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "python/call_report.hpp"
 #include "python/lifecycle.hpp"
 #include "python/map_job.hpp"
 #include "python/python_worker.hpp"
@@ -24,7 +25,8 @@ std::uint32_t new_pool_id() {
 Pool::Pool(std::size_t max_workers, bool propagate_context, bool histograms, Ref executor)
     : scheduler_(max_workers),
       id_(new_pool_id()),
-      statistics_(id_, histograms),
+      statistics_(id_, histograms || reports_calls()),
+      shows_histograms_(histograms),
       propagate_context_(propagate_context),
       executor_(std::move(executor)) {
   register_pool(*this);

@@ -31,6 +31,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // Never 0.  Futures carry it: it tells whose they are without owning a reference.
   [[nodiscard]] std::uint32_t id() const { return id_; }
   [[nodiscard]] PoolStatistics& statistics() { return statistics_; }
+  // Whether they were asked for; for `--report` they are there anyway.
+  [[nodiscard]] bool shows_histograms() const { return shows_histograms_; }
   [[nodiscard]] bool propagates_context() const { return propagate_context_; }
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
@@ -84,6 +86,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   Scheduler scheduler_;
   const std::uint32_t id_;
   PoolStatistics statistics_;
+  const bool shows_histograms_;
   const bool propagate_context_;
   const Ref executor_;
   std::atomic<std::uint32_t> next_number_{0};

@@ -105,7 +105,7 @@ void end_abandoned(std::uint32_t pool) {
 void restart_statistics_in_child() { registry().mutex.reset_after_fork(); }
 
 PyObject* describe_statistics(Pool& pool) {
-  const bool measured = pool.statistics().has_histograms();
+  const bool measured = pool.shows_histograms();
   const auto durations = measured ? std::make_unique<Statistics::DurationTotals>() : nullptr;
   const Statistics::Totals totals = pool.statistics().read(durations.get());
   const Scheduler::Counts counts = pool.scheduler().counts();  // after the totals: see `read`

@@ -1,5 +1,6 @@
 #include "python/task_runner.hpp"
 
+#include "python/call_report.hpp"
 #include "python/map_job.hpp"
 #include "python/work_queue.hpp"
 
@@ -63,6 +64,9 @@ void TaskRunner::make_call(Future& future, Call& call, Ref context) {
     ending_ = future.ending_with(outcome_.get());
   }
   drop_sent_exception();
+  if (started != 0 && reports_calls()) {
+    report_call(call.callable(), call.first_argument(), call.submission(), started);
+  }
   call.drop();
   worker_.statistics.end_run(started);
   worker_.statistics.end(ending_);
