@@ -78,7 +78,8 @@ class ExecutorStatistics:
         rejected: The calls that were refused, and count nowhere else.
 
         abandoned: The running calls that were asked to stop: their time ran out, or whoever waited
-            for them gave up.
+            for them gave up.  A call of `run_in_executor` counts only when its own future is
+            asked: asyncio's `cancel` on the future of the loop tells nobody.
 
         longest_running: For how many seconds the call that started first of those that run has been
             running; 0 when none runs, None without histograms, since no clock is read then.
