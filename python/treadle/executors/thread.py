@@ -165,7 +165,7 @@ class ThreadPoolExecutor(Streaming, Executor):
     def statistics(self) -> ExecutorStatistics:
         """Tell what the pool is doing, and what it has done.
 
-        It costs some microseconds, and the calls of the pool nothing.
+        It takes some tens of microseconds, and slows no call.
 
         Returns:
             Exact counts; with `histograms`, also how long calls waited and ran.
