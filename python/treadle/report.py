@@ -82,7 +82,7 @@ def start() -> Measurements:
             known = first if getattr(fn, "__qualname__", "") == "Belt.produce" else fn
             measurements.add(name_of(known), wait, seconds)
 
-    _core._report_calls(ended)
+    _core._report_calls(ended)  # pyright: ignore[reportPrivateUsage]
     atexit.register(tell, measurements, os.getpid())
     return measurements
 
