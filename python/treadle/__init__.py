@@ -31,7 +31,7 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle.executors.asynchronous import AsyncThreadExecutor
     from treadle.executors.priority import PriorityExecutor
-    from treadle.statistics import ExecutorStatistics
+    from treadle.statistics import ExecutorStatistics, Histogram
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ __all__ = [
     "BrokenThreadPool",
     "ExecutorStatistics",
     "Future",
+    "Histogram",
     "PriorityExecutor",
     "ThreadPoolExecutor",
     "as_completed",
@@ -61,6 +62,7 @@ __all__ = [
 _LATER = {
     "AsyncThreadExecutor": "treadle.executors.asynchronous",
     "ExecutorStatistics": "treadle.statistics",
+    "Histogram": "treadle.statistics",
     "PriorityExecutor": "treadle.executors.priority",
 }
 

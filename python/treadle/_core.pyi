@@ -2,14 +2,17 @@
 
 import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeAlias, TypeVar, final
 
 from typing_extensions import ParamSpec, Self, disjoint_base
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _F = TypeVar("_F", bound=concurrent.futures.Future[Any])
+_Durations: TypeAlias = tuple[int, float, float, float, float, float]
 
+def _report_calls(receiver: Callable[[Any, Any, float, float], object], /) -> None: ...
+def _summarize(durations: list[int], parts: int = ..., /) -> _Durations: ...
 @disjoint_base
 class Future(concurrent.futures.Future[_T]):
     """The result of a call that is made somewhere else, or later."""
@@ -133,6 +136,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         self,
         max_workers: int,
         propagate_context: bool,
+        histograms: bool,
         keep_alive: float = 0,
         min_workers: int = 0,
         /,
@@ -146,5 +150,24 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def _idle_workers(self) -> int: ...
     def _thread_count(self) -> int: ...
     def _queue_size(self) -> int: ...
+    def _statistics(
+        self,
+    ) -> tuple[
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        int,
+        float | None,
+        _Durations | None,
+        _Durations | None,
+    ]: ...
     def _take_item(self) -> Any: ...
     def _put_item(self, item: Any, /) -> None: ...

@@ -1,30 +1,24 @@
 """``--report``: what the pools of a programme did, told on stderr when it ends.
 
-Only then is anything measured: `start` wraps `submit`, which all other ways into a pool go through
-as soon as it is not the native one.
+Only then is anything measured: workers tell of each call, when it has ended.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
-import itertools
 import os
 import sys
 import threading
-import time
 from array import array
 from contextvars import Context
 
-from treadle.coroutine_functions import refuse_coroutine_function
-from treadle.executors.thread import ThreadPoolExecutor
+from treadle import _core
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
-
-    from treadle._core import Future
 
 BUSIEST = 10
 """How many functions are listed."""
@@ -78,53 +72,17 @@ class Measurements:
             yield f"and {len(functions) - BUSIEST} more"
 
 
-class Call:
-    """One call on its way through a pool.
-
-    No frame of ours may be in the traceback of what it raises, so none calls the function: the
-    native `starmap` does, and the generator that gives it the arguments sees when it begins.
-    """
-
-    __slots__ = ("args", "fn", "measurements", "started", "submitted")
-
-    def __init__(self, measurements: Measurements, fn: Callable[..., Any], args: Any) -> None:
-        self.measurements = measurements
-        self.fn = fn
-        self.args = args
-        self.started: float | None = None
-        self.submitted = time.perf_counter()
-
-    def arguments(self) -> Iterator[tuple[Any, ...]]:
-        args, self.args = self.args, ()  # the worker must not keep them alive
-        self.started = time.perf_counter()
-        yield args
-
-    def ended(self, _: object) -> None:
-        if self.started is not None:  # it was not cancelled
-            wait, seconds = self.started - self.submitted, time.perf_counter() - self.started
-            self.measurements.add(name_of(self.fn), wait, seconds)
-
-
 def start() -> Measurements:
-    """Measure all pools of this process from now on, and report at its exit."""
+    """Measure the pools that this process makes from now on, and report at its exit."""
     measurements = Measurements()
-    pool_type: Any = ThreadPoolExecutor
-    original = pool_type.submit
 
-    @functools.wraps(original)
-    def submit(pool: ThreadPoolExecutor, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if not callable(fn):
-            return original(pool, fn, *args, **kwargs)  # type: ignore[no-any-return]
-        refuse_coroutine_function(fn, "submit")
-        # A generator of `iterate` is what runs there.
-        known = args[0] if getattr(fn, "__qualname__", "") == "Belt.produce" else fn
-        call = Call(measurements, known, args)
-        called = functools.partial(fn, **kwargs) if kwargs else fn
-        future: Future[Any] = original(pool, next, itertools.starmap(called, call.arguments()))
-        future.add_done_callback(call.ended)
-        return future
+    def ended(fn: Any, first: Any, wait: float, seconds: float) -> None:
+        if callable(fn):
+            # A generator of `iterate` is what runs there.
+            known = first if getattr(fn, "__qualname__", "") == "Belt.produce" else fn
+            measurements.add(name_of(known), wait, seconds)
 
-    pool_type.submit = submit
+    _core._report_calls(ended)  # pyright: ignore[reportPrivateUsage]
     atexit.register(tell, measurements, os.getpid())
     return measurements
 

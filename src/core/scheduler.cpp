@@ -58,16 +58,18 @@ Scheduler::Pushed Scheduler::push(Task& task) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.push_back(task);
+  ++submitted_;
   if (Worker* worker = call_for_queue_locked()) return {.wake = worker};
   if (!wants_thread_locked()) return {};
   count_growth_locked();
   return {.grow = true};
 }
 
-Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks) {
+Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks, std::uint64_t submitted) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.append(tasks);
+  submitted_ += submitted;
   Pushed pushed{.wake = call_for_queue_locked()};
   if (wants_thread_locked()) {
     count_growth_locked();
@@ -206,7 +208,8 @@ Scheduler::Counts Scheduler::counts() {
           .idle = idle_.size(),
           .searching = searching_,
           .starting = starting_,
-          .queued = queue_.size()};
+          .queued = queue_.size(),
+          .submitted = submitted_};
 }
 
 std::size_t Scheduler::max_workers() {
@@ -219,11 +222,12 @@ Closed Scheduler::closed() {
   return closed_;
 }
 
-FifoQueue Scheduler::restart_in_child() {
+FifoQueue Scheduler::restart_in_child(std::uint64_t running) {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_.clear();
   searching_ = dismissed_ = starting_ = threads_ = blocked_ = 0;
+  submitted_ = running;
   return queue_.drain();
 }
 

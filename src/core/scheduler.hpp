@@ -76,7 +76,9 @@ class Scheduler {
   };
   [[nodiscard]] Pushed push(Task& task) TREADLE_EXCLUDES(mutex_);
   // All of `tasks` or, when refused, none.  May ask for growth: call `grow_more` for further ones.
-  [[nodiscard]] Pushed push_all(FifoQueue& tasks) TREADLE_EXCLUDES(mutex_);
+  [[nodiscard]] Pushed push_all(FifoQueue& tasks) { return push_all(tasks, tasks.size()); }
+  // The same for tasks that stand for another number of them, which is what counts as submitted.
+  [[nodiscard]] Pushed push_all(FifoQueue& tasks, std::uint64_t submitted) TREADLE_EXCLUDES(mutex_);
   // True when one more thread is wanted (invariant 4); it is then counted already.
   [[nodiscard]] bool grow_more() TREADLE_EXCLUDES(mutex_);
   // The thread that was asked for could not be started.  Returns a worker to call, or null.
@@ -140,14 +142,15 @@ class Scheduler {
 
   struct Counts {
     std::size_t threads, idle, searching, starting, queued;
+    std::uint64_t submitted;  // tasks taken since the beginning
   };
   Counts counts() TREADLE_EXCLUDES(mutex_);
   std::size_t max_workers() TREADLE_EXCLUDES(mutex_);
   Closed closed() TREADLE_EXCLUDES(mutex_);
 
   // In the child of a fork, where no worker's thread exists: a fresh mutex, no threads, an empty
-  // queue; what was queued is the caller's.
-  FifoQueue restart_in_child();
+  // queue; what was queued is the caller's.  `running` tasks are all that it has ever taken.
+  FifoQueue restart_in_child(std::uint64_t running = 0);
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
   static void orphan(Worker& self) { self.left_ = Worker::Left::kOrphaned; }
 
@@ -194,6 +197,7 @@ class Scheduler {
   std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t max_workers_ TREADLE_GUARDED_BY(mutex_);
   bool by_hand_ TREADLE_GUARDED_BY(mutex_) = false;
+  std::uint64_t submitted_ TREADLE_GUARDED_BY(mutex_) = 0;
   Closed closed_ TREADLE_GUARDED_BY(mutex_) = Closed::kNo;
 };
 

@@ -11,6 +11,7 @@
 #define TREADLE_CAPABILITY(name) TREADLE_THREAD_ANNOTATION(capability(name))
 #define TREADLE_SCOPED_CAPABILITY TREADLE_THREAD_ANNOTATION(scoped_lockable)
 #define TREADLE_GUARDED_BY(lock) TREADLE_THREAD_ANNOTATION(guarded_by(lock))
+#define TREADLE_PT_GUARDED_BY(lock) TREADLE_THREAD_ANNOTATION(pt_guarded_by(lock))
 #define TREADLE_REQUIRES(...) TREADLE_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
 #define TREADLE_ACQUIRE(...) TREADLE_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define TREADLE_RELEASE(...) TREADLE_THREAD_ANNOTATION(release_capability(__VA_ARGS__))

@@ -10,8 +10,9 @@ void Call::drop_block(CallBlock* block) {
 }
 
 bool store_call(PyObject* const* arguments, Py_ssize_t positional, PyObject* keyword_names,
-                CallSlots& slots, CallShape& shape, std::uint8_t& inline_positional) {
-  if (keyword_names == nullptr && positional <= kInlineArguments) {
+                Py_ssize_t room, CallSlots& slots, CallShape& shape,
+                std::uint8_t& inline_positional) {
+  if (keyword_names == nullptr && positional <= room) {
     for (Py_ssize_t i = 0; i <= positional; ++i) {
       slots[static_cast<std::size_t>(i)] = Py_NewRef(arguments[i]);
     }

@@ -8,11 +8,15 @@
 // Invariants:
 //  1. Each holds one reference to every object in it, and `Call` is the only way to give them up.
 //  2. A StoredCall that was moved out is empty; taking it twice gives an empty Call.
+//  3. Pools that measure durations keep the moment of submission in the last slots, where their
+//     inline calls have no arguments: it costs the futures of other pools nothing.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
+#include "core/statistics.hpp"
 #include "python/python_api.hpp"
 
 namespace treadle::python {
@@ -30,6 +34,7 @@ enum class CallShape : std::uint8_t { kEmpty, kInline, kBlock };
 
 constexpr Py_ssize_t kInlineArguments = 3;
 using CallSlots = std::array<PyObject*, kInlineArguments + 1>;
+constexpr std::size_t kMomentSlots = (sizeof(Moment) + sizeof(PyObject*) - 1) / sizeof(PyObject*);
 
 class Call {
  public:
@@ -54,7 +59,21 @@ class Call {
     return reinterpret_cast<CallBlock*>(slots_[0])->objects()[0];
   }
 
+  // Its first positional argument, borrowed, or null; must not be empty.
+  [[nodiscard]] PyObject* first_argument() const {
+    if (shape_ == CallShape::kInline) return positional_ != 0 ? slots_[1] : nullptr;
+    auto* block = reinterpret_cast<CallBlock*>(slots_[0]);
+    return block->positional != 0 ? block->objects()[1] : nullptr;
+  }
+
   [[nodiscard]] bool empty() const { return shape_ == CallShape::kEmpty; }
+
+  // When it was submitted.  Must only be called in a pool that measures durations.
+  [[nodiscard]] Moment submission() const {
+    Moment moment = 0;
+    std::memcpy(&moment, &slots_[slots_.size() - kMomentSlots], sizeof(moment));
+    return moment;
+  }
 
   // Makes the call; a new reference, or null with an error set.
   [[nodiscard]] PyObject* invoke() {
@@ -90,11 +109,21 @@ class Call {
 };
 
 // Copies a call in vectorcall form: `arguments[0]` is the callable, `positional` counts the
-// arguments behind it, and the values of `keyword_names` (a tuple or null) follow them.
-// Returns false with MemoryError set.
+// arguments behind it, and the values of `keyword_names` (a tuple or null) follow them.  At most
+// `room` arguments are kept inline.  Returns false with MemoryError set.
 [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
-                              PyObject* keyword_names, CallSlots& slots, CallShape& shape,
-                              std::uint8_t& inline_positional);
+                              PyObject* keyword_names, Py_ssize_t room, CallSlots& slots,
+                              CallShape& shape, std::uint8_t& inline_positional);
+
+// The same for a call of which the moment of submission is kept.
+[[nodiscard]] inline bool store_measured_call(PyObject* const* arguments, Py_ssize_t positional,
+                                              PyObject* keyword_names, Moment submission,
+                                              CallSlots& slots, CallShape& shape,
+                                              std::uint8_t& inline_positional) {
+  constexpr Py_ssize_t kRoom = kInlineArguments - static_cast<Py_ssize_t>(kMomentSlots);
+  std::memcpy(&slots[slots.size() - kMomentSlots], &submission, sizeof(submission));
+  return store_call(arguments, positional, keyword_names, kRoom, slots, shape, inline_positional);
+}
 
 // The parts of a stored call as Python users see them: fn, args (a tuple), kwargs (a dict).
 struct CallParts {

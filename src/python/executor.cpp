@@ -85,12 +85,14 @@ bool uses_own_submit(PyObject* self) {
 
 // A future with its call, for the queue: the reference returned is the caller's.
 PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                    PyObject* keyword_names) {
+                    PyObject* keyword_names, Moment submission) {
   if (!is_for_threads(arguments[0], "submit")) return nullptr;
   Ref self = Ref::steal(Future::make());
   if (!self) return nullptr;
   Future& future = Future::of(self.get());
-  if (!future.store_call(arguments, positional, keyword_names, pool.id())) return nullptr;
+  if (!future.store_call(arguments, positional, keyword_names, pool.id(), submission)) {
+    return nullptr;
+  }
   if (pool.propagates_context()) {
     bool failed = false;
     future.set_context(capture_context(failed));
@@ -101,8 +103,8 @@ PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positiona
 
 // The same, as a task of the family of the one that the calling thread runs, if it runs one.
 PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names) {
-  PyObject* task = make_task(pool, arguments, positional, keyword_names);
+                        PyObject* keyword_names, Moment submission) {
+  PyObject* task = make_task(pool, arguments, positional, keyword_names, submission);
   if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
       [[unlikely]] {
     if (Future* submitter = worker->current_future()) submitter->adopt(task);
@@ -128,6 +130,7 @@ PyObject* push_task(Pool* pool, PyObject* object) {
   if (pool->follow_up(pushed)) return object;
   const SavedError saved;
   if (pool->scheduler().withdraw([&](Task& task) { return &task == &future; }) != nullptr) {
+    pool->statistics().take_back();
     Py_DECREF(object);
   }
   if (TimedOptions* limits = future.limits()) limits->stop_watching();
@@ -138,8 +141,8 @@ PyObject* push_task(Pool* pool, PyObject* object) {
 // The same with what the order says, and the deadline of the task that submits.
 Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
   const auto make = order.settings && !order.settings->inherits ? &make_task : &make_own_task;
-  Ref task =
-      Ref::steal(make(pool, submission.arguments, submission.positional, submission.keyword_names));
+  Ref task = Ref::steal(make(pool, submission.arguments, submission.positional,
+                             submission.keyword_names, pool.statistics().submission()));
   if (!task) return task;
   if (order.settings && order.settings->context) {
     Ref context = Ref::steal(PyContext_Copy(order.settings->context.get()));
@@ -192,7 +195,8 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   }
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  PyObject* object = make_own_task(*pool, arguments, positional - 1, keyword_names);
+  PyObject* object = make_own_task(*pool, arguments, positional - 1, keyword_names,
+                                   pool->statistics().submission());
   return object != nullptr ? push_task(pool, object) : nullptr;
 }
 
@@ -250,10 +254,11 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
   Ref futures = pool != nullptr ? Ref::steal(PyList_New(batch.size())) : Ref();
   if (!futures) return nullptr;
   const PoolPtr kept(pool);
+  const Moment submission = pool->statistics().submission();
   std::vector<PyObject*> call(static_cast<std::size_t>(batch.arity()) + 1, fn);
   for (Py_ssize_t i = 0; i < batch.size(); ++i) {
     std::copy_n(batch.arguments(i), batch.arity(), call.begin() + 1);
-    PyObject* future = make_own_task(*pool, call.data(), batch.arity(), nullptr);
+    PyObject* future = make_own_task(*pool, call.data(), batch.arity(), nullptr, submission);
     if (future == nullptr) return nullptr;
     PyList_SET_ITEM(futures.get(), i, future);
   }
@@ -264,7 +269,7 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
   const Scheduler::Pushed pushed = pool->scheduler().push_all(queue);
   if (pushed.refused != Closed::kNo) {
     while (Task* task = queue.pop_front()) Py_DECREF(static_cast<Future*>(task)->object());
-    pool->raise_refused(pushed.refused);
+    pool->raise_refused(pushed.refused, static_cast<std::uint64_t>(batch.size()));
     return nullptr;
   }
   if (pool->follow_up_all(pushed)) return futures.release();
@@ -302,6 +307,7 @@ PyObject* map(PyObject* self, PyObject* args) {
     PyObject** to = plan.arguments + plan.count * plan.arity;
     for (Py_ssize_t k = 0; k < plan.arity; ++k) to[k] = Py_NewRef(from[k]);
   }
+  plan.submission = pool->statistics().submission();
   const MapJobPtr job(new MapJob(pool, std::move(plan)));
   if (failed || !job->submit()) return nullptr;
   return MapJob::make_iterator(job);
@@ -311,20 +317,21 @@ PyObject* map(PyObject* self, PyObject* args) {
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
-// _open(max_workers, propagate_context, keep_alive, min_workers): what __init__ ends with.
+// _open(max_workers, propagate_context, histograms, keep_alive, min_workers): what __init__ ends
+// with.
 PyObject* open(PyObject* self, PyObject* args) {
   Py_ssize_t max_workers = 0, min_workers = 0;
-  int propagate_context = 1;
+  int propagate_context = 1, histograms = 0;
   double keep_alive = 0;  // for ever
-  if (PyArg_ParseTuple(args, "np|dn:_open", &max_workers, &propagate_context, &keep_alive,
-                       &min_workers) == 0) {
+  if (PyArg_ParseTuple(args, "npp|dn:_open", &max_workers, &propagate_context, &histograms,
+                       &keep_alive, &min_workers) == 0) {
     return nullptr;
   }
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
   executor_type.data(self).pool =
-      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference),
-               make_keep_alive(keep_alive, min_workers));
+      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, histograms != 0,
+               std::move(reference), make_keep_alive(keep_alive, min_workers));
   Py_RETURN_NONE;
 }
 
@@ -434,6 +441,7 @@ bool make_executor_type(PyObject* module) {
       {"_idle_workers", count<&Scheduler::Counts::idle>, METH_NOARGS, nullptr},
       {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
+      {"_statistics", with_pool<describe_statistics>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", with_pool_and<put_item>, METH_O, nullptr},
       {"_resize", with_pool_and<resize_pool>, METH_O, nullptr},

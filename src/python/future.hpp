@@ -27,6 +27,7 @@
 //     when it is given attributes.  Collections over many futures cost a third of a task otherwise.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "python/future_condition.hpp"
 #include "python/gil.hpp"
 #include "python/heap_type.hpp"
+#include "python/statistics.hpp"
 #include "python/task_options.hpp"
 #include "python/time_limits.hpp"
 
@@ -105,11 +107,17 @@ class Future : public Task {
 
   // ---- for pools (future_task.cpp)
 
-  // Fills a new future with its call; `pool` says whose it is.  False with an error set.
+  // Fills a new future with its call; `pool` says whose it is, `submission` since when, or 0.
+  // False with an error set.
   [[nodiscard]] bool store_call(PyObject* const* arguments, Py_ssize_t positional,
-                                PyObject* keyword_names, std::uint32_t pool) {
-    pool_ = pool;
-    return python::store_call(arguments, positional, keyword_names, slots_, shape_, positional_);
+                                PyObject* keyword_names, std::uint32_t pool, Moment submission) {
+    pool_.store(pool, std::memory_order_relaxed);  // nobody else sees it yet
+    if (submission == 0) {
+      return python::store_call(arguments, positional, keyword_names, kInlineArguments, slots_,
+                                shape_, positional_);
+    }
+    return store_measured_call(arguments, positional, keyword_names, submission, slots_, shape_,
+                               positional_);
   }
   void set_context(Ref context) { context_ = context.release(); }
   void replace_context(Ref context) { Py_XSETREF(context_, context.release()); }
@@ -128,9 +136,13 @@ class Future : public Task {
   // Its time is up: fails it with DeadlineExceeded when it waits still, asks it to stop when it
   // runs.
   void expire();
-  [[nodiscard]] std::uint32_t pool() const { return pool_; }
+  [[nodiscard]] std::uint32_t pool() const { return pool_.load(std::memory_order_relaxed); }
   // Lets go of a call that will not be made; of one that is being made nothing is left here.
   void discard_call();
+  // The same for the pool, which took it from its queue.
+  void leave_queue();
+  // A tool has taken it out of the pool's queue, and may run it elsewhere.
+  void leave_pool();
   [[nodiscard]] bool describe(CallParts& parts) {
     return describe_call(slots_, shape_, positional_, parts);
   }
@@ -149,9 +161,11 @@ class Future : public Task {
     const ObjectLock lock(mutex_);
     return attachments_ == nullptr && Py_REFCNT(object()) > 1;
   }
+  // How a running future will end whose call has raised this.
+  [[nodiscard]] Ending ending_with(PyObject* exception);
   // Makes a running future's outcome visible, delivers, runs callbacks (errors are logged, all of
   // them), and returns the word to unpark, or null.
-  const ParkingWord* announce(Ref outcome, bool failed);
+  const ParkingWord* announce(Ref outcome, Ending ending);
   // The same for a future that a pool takes from its queue and will not run: fails it, or cancels
   // it; one that was started out of turn is left to whoever runs it.
   void fail(PyObject* exception);
@@ -218,6 +232,11 @@ class Future : public Task {
   void ask_to_stop();
   // A task that this one has submitted: what asks this one to stop asks the other, too.
   void adopt(PyObject* child);
+  // The same, without asking the loop.
+  [[nodiscard]] bool was_asked_to_stop() const {
+    const std::uint32_t word = word_.load(std::memory_order_relaxed);
+    return !is_done(state_in(word)) && (word & kCancelRequested) != 0;
+  }
   // Sleeps until the call is asked to stop (kDone), or has ended, or the time is up (kTimedOut).
   [[nodiscard]] Slept sleep_until_asked(Deadline deadline);
 
@@ -248,9 +267,13 @@ class Future : public Task {
     word_.store(static_cast<std::uint32_t>(state) | rest, std::memory_order_release);
   }
   void take_call_locked(Call& call, Ref& context);
-  void leave_queue();
+  void leave_rank();
   void drop_options();
   [[nodiscard]] int begin(Call* call, Ref* context);
+  // Notes that the future ends while its pool has not begun it.  Requires the object lock.
+  void end_unstarted_locked(Ending ending) {
+    if (shape_ != CallShape::kEmpty && pool() != 0) end_unstarted(pool(), ending);
+  }
   void settle(State state, Delivered& delivered);
   [[nodiscard]] bool deliver(Delivered& delivered, bool log_everything);
   [[nodiscard]] bool invoke_callbacks(PyObject* callbacks, bool log_everything);
@@ -271,6 +294,7 @@ class Future : public Task {
   // object lock.
   [[nodiscard]] bool ask_to_stop_locked() {
     const std::uint32_t word = word_.load(std::memory_order_relaxed);
+    if ((word & kCancelRequested) == 0) abandon(pool());
     word_.store(word | kCancelRequested, std::memory_order_relaxed);  // nothing comes with it
     return (word & kAwaited) != 0;
   }
@@ -293,7 +317,7 @@ class Future : public Task {
   std::uint8_t positional_ = 0;
   [[no_unique_address]] ObjectMutex mutex_;
   ParkingWord word_{static_cast<std::uint32_t>(State::kPending)};
-  std::uint32_t pool_ = 0;  // 0: belongs to no pool
+  std::atomic<std::uint32_t> pool_{0};  // 0: belongs to no pool; nothing depends on the order
   bool started_out_of_turn_ = false;
   bool timed_ = false;  // the options are TimedOptions
   bool bound_to_loop_ = false;

@@ -14,8 +14,10 @@ namespace treadle::python {
 // Enters a final state and moves out what it owes to others.  Requires the object lock.
 void Future::settle(State state, Delivered& delivered) {
   track_locked();
+  const std::uint32_t word = word_.load(std::memory_order_relaxed);
+  if ((word & kCancelRequested) != 0) end_abandoned(pool());
   delivered.state = state;
-  delivered.awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
+  delivered.awaited = (word & kAwaited) != 0;
   word_.store(static_cast<std::uint32_t>(state), std::memory_order_release);  // pairs: state()
   if (options() != nullptr) options()->end();
   if (attachments_ == nullptr) return;
@@ -41,7 +43,8 @@ int Future::cancel(bool log_everything) {
         if (before != State::kPending) return;
         // A pool's future is known to be cancelled at once.  Others follow the standard protocol:
         // whoever runs them tells the waiters, in `set_running_or_notify_cancel`.
-        settle(pool_ != 0 ? State::kCancelledAndNotified : State::kCancelled, delivered);
+        end_unstarted_locked(Ending::kCancelled);
+        settle(pool() != 0 ? State::kCancelledAndNotified : State::kCancelled, delivered);
       })) {
     return -1;
   }
@@ -50,7 +53,7 @@ int Future::cancel(bool log_everything) {
     for (const Ref& child : family()) of(child.get()).ask_to_stop();
   }
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
-  if (is_ranked()) leave_queue();
+  if (is_ranked()) leave_rank();
   return deliver(delivered, log_everything) ? 1 : -1;
 }
 
@@ -63,6 +66,7 @@ bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
   if (!transition(delivered, [&] {
         before = state();
         if (is_done(before)) return;
+        end_unstarted_locked(failed ? Ending::kException : Ending::kResult);
         take_call_locked(discarded, context);
         // As the standard library: None as an exception counts as one, and then is none.
         delivered.failed = failed;
@@ -126,6 +130,7 @@ void Future::write_state(State state) {
       set_state(state);
       return;
     }
+    end_unstarted_locked(is_cancelled(state) ? Ending::kCancelled : Ending::kResult);
     settle(state, delivered);
     // The rest is the business of whoever writes by hand, as with the standard library.
     word_.store(static_cast<std::uint32_t>(state) | (delivered.awaited ? kAwaited : 0),

@@ -34,11 +34,11 @@ void Future::discard_call() {
   take_call_locked(call, context);
 }
 
-// A ranked future that was cancelled need not wait for its turn in the queue.  The caller holds a
+// A ranked future that has ended need not wait for its turn in the queue.  The caller holds a
 // reference.
-void Future::leave_queue() {
-  const PoolPtr pool = find_pool(pool_);
-  if (!pool || !pool->scheduler().remove(*this)) return;
+void Future::leave_rank() {
+  const PoolPtr owner = find_pool(pool());
+  if (!owner || !owner->scheduler().remove(*this)) return;
   discard_call();
   Py_DECREF(object());  // the queue's
 }
@@ -72,6 +72,7 @@ void Future::expire() {
         before = state();
         if (before == State::kRunning) wake = ask_to_stop_locked();
         if (before != State::kPending) return;
+        end_unstarted_locked(Ending::kException);
         take_call_locked(discarded, context);
         slots_[1] = Py_NewRef(error.get());
         delivered.failed = true;
@@ -82,8 +83,22 @@ void Future::expire() {
   if (wake) unpark_all(&word_);
   if (before == State::kRunning) ask_to_stop();  // the family, too
   if (before != State::kPending) return;
-  leave_queue();
+  leave_rank();
   if (!deliver(delivered, true)) PyErr_WriteUnraisable(object());
+}
+
+void Future::leave_queue() {
+  {
+    const ObjectLock lock(mutex_);
+    if (!done()) end_unstarted_locked(Ending::kCancelled);  // its state was written by hand
+  }
+  discard_call();
+}
+
+void Future::leave_pool() {
+  const ObjectLock lock(mutex_);
+  if (!done()) end_unstarted_locked(Ending::kCancelled);
+  pool_.store(0, std::memory_order_relaxed);  // nothing depends on the order
 }
 
 bool Future::start(Call& call, Ref& context) {
@@ -114,24 +129,31 @@ bool Future::start_out_of_turn(Call& call, Ref& context) {
   return true;
 }
 
-const ParkingWord* Future::announce(Ref outcome, bool failed) {
+Ending Future::ending_with(PyObject* exception) {
+  return cancel_requested() && PyErr_GivenExceptionMatches(exception, stdlib.cancelled_error) != 0
+             ? Ending::kCancelled
+             : Ending::kException;
+}
+
+const ParkingWord* Future::announce(Ref outcome, Ending ending) {
   if (timed_) limits()->stop_watching();
-  if (failed && cancel_requested() &&
-      PyErr_GivenExceptionMatches(outcome.get(), stdlib.cancelled_error) != 0) {
+  if (ending == Ending::kCancelled) {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
     return nullptr;
   }
+  const bool failed = ending == Ending::kException;
   Ref replaced;  // what somebody has written into a private attribute before
   {
     const ObjectLock lock(mutex_);
     if (attachments_ == nullptr && state() == State::kRunning) {
       if (PyObject_IS_GC(outcome.get()) != 0) track_locked();  // invariant 5
       replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
-      const bool awaited = (word_.load(std::memory_order_relaxed) & kAwaited) != 0;
+      const std::uint32_t word = word_.load(std::memory_order_relaxed);
+      if ((word & kCancelRequested) != 0) end_abandoned(pool());
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
       if (options() != nullptr) options()->end();
-      return awaited ? &word_ : nullptr;
+      return (word & kAwaited) != 0 ? &word_ : nullptr;
     }
   }
   while (!finish(outcome.get(), failed, true)) {
@@ -155,7 +177,7 @@ void Future::fail(PyObject* exception) {
 
 void Future::cancel_for_pool() {
   if (cancel(true) < 0) PyErr_WriteUnraisable(object());
-  discard_call();
+  leave_queue();
 }
 
 void Future::abandon_in_child() {

@@ -55,21 +55,20 @@ class Detached {
 // breath is taken every other switch interval.
 class Breather {
  public:
-  // To be called once a task; looks at the clock every 16th time.
-  void breathe() {
-    if (++count_ % 16 == 0) look_at_clock();
-  }
+  // To be called once a task; looks at the clock every 16th time.  True when it was detached.
+  bool breathe() { return ++count_ % 16 == 0 && look_at_clock(); }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void look_at_clock() {
+  bool look_at_clock() {
     const Clock::time_point now = Clock::now();
-    if (now < next_) return;
+    if (now < next_) return false;
     {
       const Detached detached;
     }
     next_ = now + 2 * switch_interval();
+    return true;
   }
 
   // `sys.getswitchinterval()`, which programmes may change at any time.

@@ -100,6 +100,7 @@ PyObject* after_fork_in_child(PyObject*, PyObject*) {
   set_main_thread(PyThread_get_thread_ident());
   LoopQueue::note_fork();
   forget_time_limits_in_child();
+  restart_statistics_in_child();
   const std::vector<PoolPtr> pools = live_pools();
   std::vector<Pool::Abandoned> abandoned;
   abandoned.reserve(pools.size());

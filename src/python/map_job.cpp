@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "python/call_report.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
@@ -32,8 +33,9 @@ MapJob::~MapJob() {
   PyMem_Free(plan_.arguments);
 }
 
-// As many tickets as workers may take part who do not yet.
-Scheduler::Pushed MapJob::queue_tickets() {
+// As many tickets as workers may take part who do not yet; with the first come the items, which
+// count as submitted.
+Scheduler::Pushed MapJob::queue_tickets(std::uint64_t submitted) {
   const Py_ssize_t left = plan_.count - cursor_.load(std::memory_order_relaxed);
   const Py_ssize_t live = live_tickets_.load(std::memory_order_relaxed);
   const auto most = static_cast<Py_ssize_t>(scheduler().max_workers());
@@ -50,16 +52,16 @@ Scheduler::Pushed MapJob::queue_tickets() {
     tickets_.push_back(std::move(tickets));
   }
   live_tickets_.fetch_add(count, std::memory_order_relaxed);
-  const Scheduler::Pushed pushed = scheduler().push_all(queue);
+  const Scheduler::Pushed pushed = scheduler().push_all(queue, submitted);
   while (Task* task = queue.pop_front()) discard_map_ticket(*task);  // refused
   return pushed;
 }
 
 bool MapJob::submit() {
   if (plan_.count == 0) return true;
-  const Scheduler::Pushed pushed = queue_tickets();
+  const Scheduler::Pushed pushed = queue_tickets(static_cast<std::uint64_t>(plan_.count));
   if (pushed.refused != Closed::kNo) {
-    pool_->raise_refused(pushed.refused);
+    pool_->raise_refused(pushed.refused, static_cast<std::uint64_t>(plan_.count));
     return false;
   }
   if (!pool_->follow_up_all(pushed)) {
@@ -70,7 +72,7 @@ bool MapJob::submit() {
 }
 
 bool MapJob::widen() {
-  const Scheduler::Pushed pushed = queue_tickets();
+  const Scheduler::Pushed pushed = queue_tickets(0);
   return pushed.refused != Closed::kNo || pool_->follow_up_all(pushed);
 }
 
@@ -110,7 +112,9 @@ PyObject* MapJob::call(PyObject** arguments) const {
                              nullptr);
 }
 
-void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
+void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistics& statistics,
+                      bool nested) {
+  const Moment started = statistics.start(plan_.submission);
   PyObject** arguments = plan_.arguments + item * plan_.arity;
   PyObject* outcome = nullptr;
   if (!plan_.context) {
@@ -123,7 +127,12 @@ void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
     outcome = take_raised().release();
     status = kException;
   }
+  if (started != 0 && reports_calls()) {
+    report_call(plan_.fn.get(), arguments[0], plan_.submission, started);
+  }
   for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(arguments[k]);
+  statistics.end_run(started);
+  statistics.end(status == kResult ? Ending::kResult : Ending::kException);
   put(item, outcome, status);
 }
 
@@ -149,15 +158,19 @@ void MapJob::put(Py_ssize_t item, PyObject* outcome, Status status) {
   unpark_all(&word_);
 }
 
-void MapJob::end_rest(PyObject* exception) {
+void MapJob::end_rest(PyObject* exception) { take_rest(exception, true); }
+
+void MapJob::take_rest(PyObject* exception, bool counted) {
+  const Ending ending = exception != nullptr ? Ending::kException : Ending::kCancelled;
   for (Py_ssize_t item = claim(); item < plan_.count; item = claim()) {
     for (Py_ssize_t k = 0; k < plan_.arity; ++k) Py_CLEAR(plan_.arguments[item * plan_.arity + k]);
+    if (counted) pool_->statistics().end_unstarted(ending);
     put(item, Py_XNewRef(exception), exception != nullptr ? kException : kCancelled);
   }
 }
 
 void MapJob::abandon_in_child() {
-  end_rest(nullptr);
+  take_rest(nullptr, false);
   for (Py_ssize_t slot = read_; slot < plan_.count; ++slot) {
     std::atomic<std::uint8_t>& status = statuses_[static_cast<std::size_t>(slot)];
     // One thread is left: no order matters.
@@ -246,7 +259,8 @@ int MapJob::traverse(visitproc visit, void* arg) {
   return 0;
 }
 
-void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather) {
+void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather,
+                    WorkerStatistics& statistics) {
   const MapJobPtr kept = std::move(static_cast<MapTicket&>(task).job);
   MapJob& job = *kept;
   const Scheduler& scheduler = job.scheduler();
@@ -262,8 +276,8 @@ void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather
     }
     const Py_ssize_t item = job.claim();
     if (item >= job.count()) break;
-    job.run_item(item, contexts, false);
-    breather.breathe();
+    job.run_item(item, contexts, statistics, false);
+    if (breather.breathe()) statistics.expect_pause();
   }
   job.end_run();
   job.end_ticket();

@@ -36,6 +36,7 @@ class MapJob : public Shared<MapJob> {
     PyObject** arguments = nullptr;  // owned, `arity` for each item, from PyMem
     Py_ssize_t count = 0;
     Deadline deadline;
+    Moment submission = 0;  // where durations are measured
     bool ordered = true;
   };
 
@@ -61,7 +62,8 @@ class MapJob : public Shared<MapJob> {
   [[nodiscard]] Scheduler& scheduler() { return pool_->scheduler(); }
   [[nodiscard]] Py_ssize_t count() const { return plan_.count; }
   // Runs an item that the calling worker has taken.
-  void run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested);
+  void run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistics& statistics,
+                bool nested);
   // Ends the items that nobody has taken: with an exception, or (null) as cancelled.
   void end_rest(PyObject* exception);
   // In the child of a fork: no thread will fill a slot that is not filled.
@@ -86,9 +88,10 @@ class MapJob : public Shared<MapJob> {
  private:
   enum Status : std::uint8_t { kWaiting, kResult, kException, kCancelled, kAwaited = 0x80 };
 
-  [[nodiscard]] Scheduler::Pushed queue_tickets();
+  [[nodiscard]] Scheduler::Pushed queue_tickets(std::uint64_t submitted);
   [[nodiscard]] PyObject* call(PyObject** arguments) const;
   void put(Py_ssize_t item, PyObject* outcome, Status status);
+  void take_rest(PyObject* exception, bool counted);
   [[nodiscard]] Status read_status(Py_ssize_t slot) const;
   [[nodiscard]] bool wait_for(Py_ssize_t slot);
 
@@ -111,7 +114,8 @@ class MapJob : public Shared<MapJob> {
 using MapJobPtr = boost::intrusive_ptr<MapJob>;
 
 // The scheduler's side: runs a ticket, or lets it go unrun.
-void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather);
+void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather,
+                    WorkerStatistics& statistics);
 void discard_map_ticket(Task& task);
 
 }  // namespace treadle::python

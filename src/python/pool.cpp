@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "python/call_report.hpp"
 #include "python/lifecycle.hpp"
 #include "python/map_job.hpp"
 #include "python/python_worker.hpp"
@@ -22,10 +23,12 @@ std::uint32_t new_pool_id() {
 
 }  // namespace
 
-Pool::Pool(std::size_t max_workers, bool propagate_context, Ref executor,
+Pool::Pool(std::size_t max_workers, bool propagate_context, bool histograms, Ref executor,
            std::optional<KeepAlive> keep_alive)
     : scheduler_(max_workers, keep_alive),
       id_(new_pool_id()),
+      statistics_(id_, histograms || reports_calls()),
+      shows_histograms_(histograms),
       propagate_context_(propagate_context),
       executor_(std::move(executor)) {
   register_pool(*this);
@@ -126,7 +129,8 @@ bool Pool::tolerates_failed_growth() {
   return true;
 }
 
-void Pool::raise_refused(Closed reason) const {
+void Pool::raise_refused(Closed reason, std::uint64_t calls) {
+  statistics_.reject(calls);
   if (reason == Closed::kBroken) {
     const Ref executor = this->executor();
     const Ref message =
@@ -142,9 +146,12 @@ void Pool::raise_refused(Closed reason) const {
 
 namespace {
 
+// Returns how many work items there were, of which no future tells.
 template <class End>
-void end_all(FifoQueue queue, End end) {
+std::uint64_t end_all(FifoQueue queue, End end) {
+  std::uint64_t work_items = 0;
   while (Task* task = queue.pop_front()) {
+    if (task->kind() == kWorkItemTask) ++work_items;
     if (task->kind() == kFutureTask) {
       auto& future = static_cast<Future&>(*task);
       end(future);
@@ -153,6 +160,7 @@ void end_all(FifoQueue queue, End end) {
       discard_task(*task);
     }
   }
+  return work_items;
 }
 
 }  // namespace
@@ -186,21 +194,25 @@ bool Pool::widen_jobs() {
 
 void Pool::fail_queued(PyObject* exception) {
   for (const MapJobPtr& job : jobs()) job->end_rest(exception);
-  end_all(scheduler_.drain(), [exception](Future& future) { future.fail(exception); });
+  const std::uint64_t work_items =
+      end_all(scheduler_.drain(), [exception](Future& future) { future.fail(exception); });
+  statistics_.end_unstarted(Ending::kException, work_items);
 }
 
 void Pool::cancel_queued() {
   for (const MapJobPtr& job : jobs()) job->end_rest(nullptr);
-  end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
+  const std::uint64_t work_items =
+      end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
+  statistics_.end_unstarted(Ending::kCancelled, work_items);
 }
 
 void Pool::cancel_queued_of(const Settings& settings) {
-  end_all(scheduler_.withdraw_all([&](Task& task) {
+  (void)end_all(scheduler_.withdraw_all([&](Task& task) {
     const TaskOptions* options =
         task.kind() == kFutureTask ? static_cast<Future&>(task).options() : nullptr;
     return options != nullptr && options->settings.get() == &settings;
   }),
-          [](Future& future) { future.cancel_for_pool(); });
+                [](Future& future) { future.cancel_for_pool(); });
 }
 
 // Takes the worker off the list; its thread, if that is known.
@@ -237,10 +249,11 @@ Ref Pool::threads() const {
 }
 
 Pool::Abandoned Pool::restart_in_child() {
-  Abandoned abandoned{.queue = scheduler_.restart_in_child(), .seats = std::exchange(seats_, {})};
   PythonWorker* self = PythonWorker::current();
-  if (self != nullptr && &self->pool() == this) self->orphan();
-  return abandoned;
+  if (self != nullptr && &self->pool() != this) self = nullptr;
+  const std::uint64_t running =
+      self != nullptr ? self->orphan() : statistics_.restart_in_child(nullptr, 0);
+  return {.queue = scheduler_.restart_in_child(running), .seats = std::exchange(seats_, {})};
 }
 
 void Pool::give_up_in_child(Abandoned abandoned) {
@@ -251,7 +264,7 @@ void Pool::give_up_in_child(Abandoned abandoned) {
     if (&worker != PythonWorker::current()) worker.abandon_in_child();
   }
   for (const MapJobPtr& job : jobs()) job->abandon_in_child();
-  end_all(std::move(abandoned.queue), [](Future& future) { future.abandon_in_child(); });
+  (void)end_all(std::move(abandoned.queue), [](Future& future) { future.abandon_in_child(); });
   for (const Seat& seat : abandoned.seats) Py_XDECREF(seat.thread);
 }
 

@@ -15,6 +15,7 @@
 #include "core/scheduler.hpp"
 #include "python/future.hpp"
 #include "python/shared.hpp"
+#include "python/statistics.hpp"
 #include "python/time_limits.hpp"
 
 namespace treadle::python {
@@ -25,13 +26,16 @@ class PythonWorker;
 class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  public:
   // `executor` is a weak reference.  Registered with lifecycle.hpp while alive.
-  Pool(std::size_t max_workers, bool propagate_context, Ref executor,
+  Pool(std::size_t max_workers, bool propagate_context, bool histograms, Ref executor,
        std::optional<KeepAlive> keep_alive = std::nullopt);
   ~Pool();
 
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
   // Never 0.  Futures carry it: it tells whose they are without owning a reference.
   [[nodiscard]] std::uint32_t id() const { return id_; }
+  [[nodiscard]] PoolStatistics& statistics() { return statistics_; }
+  // Whether they were asked for; for `--report` they are there anyway.
+  [[nodiscard]] bool shows_histograms() const { return shows_histograms_; }
   [[nodiscard]] bool propagates_context() const { return propagate_context_; }
   // Whether every task has a rank; with `aging`, one that waits gains a level in so many seconds
   // (0: never).  Set before the first is submitted.
@@ -63,8 +67,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] bool follow_up(const Scheduler::Pushed& pushed);
   // The same for a push of several tasks, which may want several threads.
   [[nodiscard]] bool follow_up_all(const Scheduler::Pushed& pushed);
-  // Raises the standard library's error for a refused push.
-  void raise_refused(Closed reason) const;
+  // Raises the standard library's error for a refused push of so many calls.
+  void raise_refused(Closed reason, std::uint64_t calls = 1);
 
   // End every queued task without running it.
   void fail_queued(PyObject* exception);
@@ -109,6 +113,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
 
   Scheduler scheduler_;
   const std::uint32_t id_;
+  PoolStatistics statistics_;
+  const bool shows_histograms_;
   const bool propagate_context_;
   const Ref executor_;
   bool ranks_all_ = false;

@@ -1,5 +1,7 @@
 #include "python/python_worker.hpp"
 
+#include <algorithm>
+
 #include "python/log.hpp"
 #include "python/map_job.hpp"
 #include "python/stdlib.hpp"
@@ -74,6 +76,7 @@ void PythonWorker::report_failed_initializer() {
 void PythonWorker::work() {
   current_ = this;
   TaskRunner runner(*this);
+  state_->pool->statistics().attach(state_->statistics);
   if (initialize() && state_->contexts.begin()) {
     state_->pool->scheduler().work(state_->seat, runner);
   } else {
@@ -81,6 +84,7 @@ void PythonWorker::work() {
     if (Worker* next = state_->pool->scheduler().cancel_growth()) next->call();
   }
   state_->contexts.end();
+  state_->pool->statistics().detach(state_->statistics);
   drop_sent_exception();
   current_ = nullptr;
 }
@@ -92,11 +96,13 @@ int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
   if (task == nullptr) return 0;
   PythonWorker& worker = of(object.get());
   PythonWorker* outer = std::exchange(current_, &worker);
+  pool.statistics().attach(worker.state_->statistics);
   isolated([&] {  // the caller's context variables are none of the task's business
     TaskRunner runner(worker);
     (void)runner.run(*task);
     if (const ParkingWord* waiting = runner.announce(*task)) unpark_all(waiting);
   });
+  pool.statistics().detach(worker.state_->statistics);
   current_ = outer;
   return 1;
 }
@@ -113,10 +119,20 @@ bool PythonWorker::run_map_item(MapJob& job, Py_ssize_t item) {
   if (!job.claim(item)) return false;
   ++state_->depth;
   state_->running.push_back(nullptr);
-  isolated([&] { job.run_item(item, state_->contexts, true); });
+  isolated([&] { job.run_item(item, state_->contexts, state_->statistics, true); });
   state_->running.pop_back();
   --state_->depth;
   return true;
+}
+
+std::uint64_t PythonWorker::orphan() {
+  state_->expects_wait = false;  // the pool there has forgotten whom it counts as blocked
+  Scheduler::orphan(state_->seat);
+  const auto asked = std::count_if(
+      state_->running.begin(), state_->running.end(),
+      [](const Future* future) { return future != nullptr && future->was_asked_to_stop(); });
+  return state_->pool->statistics().restart_in_child(&state_->statistics,
+                                                     static_cast<std::uint64_t>(asked));
 }
 
 void PythonWorker::abandon_in_child() {

@@ -53,11 +53,8 @@ class PythonWorker {
   void begin_block();
   void end_block();
   void expect_wait();
-  // In the child of a fork, for the worker whose thread forked.
-  void orphan() {
-    state_->expects_wait = false;  // the pool there has forgotten whom it counts as blocked
-    Scheduler::orphan(state_->seat);
-  }
+  // In the child of a fork, for the worker whose thread forked.  Returns how many tasks it runs.
+  [[nodiscard]] std::uint64_t orphan();
   // In the child of a fork, for a worker whose thread does not exist there.
   void abandon_in_child();
 
@@ -67,11 +64,13 @@ class PythonWorker {
   enum class Stage : std::uint8_t { kNew, kWorking, kOver };
 
   struct State {
-    explicit State(PoolPtr owner) : pool(std::move(owner)) {}
+    explicit State(PoolPtr owner)
+        : pool(std::move(owner)), statistics(pool->statistics().has_histograms()) {}
     PoolPtr pool;
     // The executor's; it may be gone when the thread gets to them.
     Ref initializer, initargs;
     Worker seat;
+    WorkerStatistics statistics;
     WorkerContexts contexts;
     Breather breather;
     // The futures that were taken and are not done, the outermost first; null for other tasks.

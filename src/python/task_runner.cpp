@@ -1,5 +1,6 @@
 #include "python/task_runner.hpp"
 
+#include "python/call_report.hpp"
 #include "python/map_job.hpp"
 #include "python/work_queue.hpp"
 
@@ -15,7 +16,7 @@ void drop_sent_exception() {
 bool TaskRunner::run(Task& task) {
   future_ = task.kind() == kFutureTask ? &static_cast<Future&>(task) : nullptr;
   if (future_ != nullptr) worker_.running.push_back(future_);
-  worker_.breather.breathe();
+  if (worker_.breather.breathe()) worker_.statistics.expect_pause();
   if (future_ != nullptr) {
     Call call;
     Ref context;
@@ -23,20 +24,24 @@ bool TaskRunner::run(Task& task) {
     ran_ = future_->start(call, context);
     if (ran_) {
       if (TimedOptions* limits = future_->limits()) limits->watch_run(*future_);
-      make_call(call, std::move(context));
+      make_call(*future_, call, std::move(context));
     } else {
-      future_->discard_call();  // it was cancelled, or somebody else has run it
+      future_->leave_queue();  // it was cancelled, or somebody else has run it
+      worker_.statistics.expect_pause();
     }
     end_expected_wait();
-    return future_->is_quiet();
+    const bool is_quiet = future_->is_quiet();
+    if (!is_quiet) worker_.statistics.expect_pause();
+    return is_quiet;
   }
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather);
+    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather, worker_.statistics);
   } else {
-    run_work_item(task);
+    run_work_item(task, worker_.statistics);
   }
+  worker_.statistics.expect_pause();
   worker_.running.pop_back();
   --worker_.depth;
   end_expected_wait();
@@ -45,23 +50,32 @@ bool TaskRunner::run(Task& task) {
 
 // The references to the callable, the arguments and the context go here: before the outcome is
 // visible, and before the worker counts as free.
-void TaskRunner::make_call(Call& call, Ref context) {
+void TaskRunner::make_call(Future& future, Call& call, Ref context) {
   drop_sent_exception();
   ++worker_.depth;
+  const Moment started = worker_.statistics.start(call);
   const Call* outer = std::exchange(worker_.call, &call);
   outcome_ = Ref::steal(
       worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
   worker_.call = outer;
   --worker_.depth;
-  failed_ = !outcome_;
-  if (failed_) outcome_ = take_raised();
+  ending_ = Ending::kResult;
+  if (!outcome_) {
+    outcome_ = take_raised();
+    ending_ = future.ending_with(outcome_.get());
+  }
   drop_sent_exception();
   worker_.task_view = Ref();
+  if (started != 0 && reports_calls()) {
+    report_call(call.callable(), call.first_argument(), call.submission(), started);
+  }
   call.drop();
+  worker_.statistics.end_run(started);
+  worker_.statistics.end(ending_);
 }
 
 const ParkingWord* TaskRunner::announce_outcome(Future& future) {
-  return future.announce(std::move(outcome_), failed_);
+  return future.announce(std::move(outcome_), ending_);
 }
 
 void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {
@@ -69,7 +83,7 @@ void TaskRunner::run_out_of_turn(Future& future, Call& call, Ref context) {
   const ParkingWord* waiting = nullptr;
   if (TimedOptions* limits = future.limits()) limits->watch_run(future);
   isolated([&] {  // the future's callbacks, too, must not touch the waiting task's variables
-    make_call(call, std::move(context));
+    make_call(future, call, std::move(context));
     waiting = announce_outcome(future);
   });
   worker_.running.pop_back();

@@ -17,13 +17,16 @@ class TaskRunner {
   [[nodiscard]] bool run(Task& task);
   const ParkingWord* announce(Task& task);
   void leave() { thread_state_ = PyEval_SaveThread(); }
-  void enter() { attach(thread_state_); }
+  void enter() {
+    attach(thread_state_);
+    worker_.statistics.expect_pause();
+  }
 
   // Runs a future that is queued still and has been started out of turn, inside another task.
   void run_out_of_turn(Future& future, Call& call, Ref context);
 
  private:
-  void make_call(Call& call, Ref context);
+  void make_call(Future& future, Call& call, Ref context);
   // Makes the outcome of `make_call` visible; returns the word on which threads wait, or null.
   const ParkingWord* announce_outcome(Future& future);
   // Ends what the outermost task has begun in `expect_wait`.
@@ -32,7 +35,7 @@ class TaskRunner {
   PythonWorker::State& worker_;
   PyThreadState* thread_state_ = nullptr;
   Ref outcome_;
-  bool failed_ = false;
+  Ending ending_ = Ending::kResult;
   Future* future_ = nullptr;  // what `announce` has to finish; other tasks are over after `run`
   bool ran_ = false;
 };

@@ -8,21 +8,28 @@ namespace treadle::python {
 namespace {
 
 struct WorkItemTask : Task {
-  explicit WorkItemTask(Ref owned) : Task(kWorkItemTask), item(std::move(owned)) {}
+  WorkItemTask(Ref owned, Moment now)
+      : Task(kWorkItemTask), item(std::move(owned)), submission(now) {}
   Ref item;
+  const Moment submission;
 };
 
 }  // namespace
 
-void run_work_item(Task& task) {
+void run_work_item(Task& task, WorkerStatistics& statistics) {
   const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(task));
   // `run` of the standard item wants a worker's context from 3.14 on; ours takes care of either.
+  const Moment started = statistics.start(owned->submission);
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));
   const Ref ran =
       module
           ? Ref::steal(PyObject_CallMethod(module.get(), "run_work_item", "(O)", owned->item.get()))
           : Ref();
   if (!ran) PyErr_WriteUnraisable(owned->item.get());
+  statistics.end_run(started);
+  statistics.end(ran.get() == Py_None   ? Ending::kCancelled
+                 : ran.get() == Py_True ? Ending::kResult
+                                        : Ending::kException);
 }
 
 void discard_task(Task& task) {
@@ -37,10 +44,12 @@ PyObject* take_item(Pool& pool) {
   Task* task = pool.scheduler().withdraw([](Task& at) { return at.kind() != kMapTask; });
   if (task == nullptr) Py_RETURN_NONE;
   if (task->kind() == kWorkItemTask) {
+    pool.statistics().end_unstarted(Ending::kCancelled);
     const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(*task));
     return owned->item.release();
   }
   const Ref future = Ref::steal(static_cast<Future&>(*task).object());  // the queue's reference
+  static_cast<Future&>(*task).leave_pool();
   CallParts parts;
   if (!static_cast<Future&>(*task).describe(parts)) return nullptr;
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));
@@ -50,7 +59,7 @@ PyObject* take_item(Pool& pool) {
 }
 
 PyObject* put_item(Pool& pool, PyObject* item) {
-  auto task = std::make_unique<WorkItemTask>(Ref::borrow(item));
+  auto task = std::make_unique<WorkItemTask>(Ref::borrow(item), pool.statistics().submission());
   const Scheduler::Pushed pushed = pool.scheduler().push(*task);
   if (pushed.refused != Closed::kNo) {
     pool.raise_refused(pushed.refused);
@@ -60,6 +69,7 @@ PyObject* put_item(Pool& pool, PyObject* item) {
   if (!pool.follow_up(pushed)) {
     const SavedError saved;
     if (Task* back = pool.scheduler().withdraw([&](Task& at) { return &at == queued; })) {
+      pool.statistics().take_back();
       discard_task(*back);
     }
     return nullptr;

@@ -9,7 +9,7 @@
 namespace treadle::python {
 
 // Runs an item of the standard library's kind (`future`, and `fn`, `args`, `kwargs` or `task`).
-void run_work_item(Task& task);
+void run_work_item(Task& task, WorkerStatistics& statistics);
 // Lets go of a task that is no future, unrun.
 void discard_task(Task& task);
 

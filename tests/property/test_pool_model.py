@@ -64,6 +64,9 @@ class PoolMachine(RuleBasedStateMachine):
         self.queue: deque[Task] = deque()
         self.running: list[Task] = []
         self.down = False
+        self.mapped = 0
+        self.refused = 0
+        self.asked: set[Task] = set()
 
     def teardown(self) -> None:
         for task in self.tasks:
@@ -87,6 +90,7 @@ class PoolMachine(RuleBasedStateMachine):
         task = Task(len(self.tasks), kind)
         if self.down:
             assert outcome(self.pool.submit, task) == REFUSED
+            self.refused += 1
             return
         task.future = self.pool.submit(task)
         task.future.add_done_callback(task.calls.append)
@@ -110,6 +114,7 @@ class PoolMachine(RuleBasedStateMachine):
         task = data.draw(st.sampled_from(self.tasks), label="task")
         possible = task.state not in ("RUNNING", "FINISHED")
         assert task.future.cancel() is possible
+        self.asked.add(task)
         if task.state == "PENDING":
             # Ours tells at once that a queued task is cancelled, the standard library when a worker
             # finds it.
@@ -137,8 +142,10 @@ class PoolMachine(RuleBasedStateMachine):
         if self.down:
             if size:
                 assert outcome(self.pool.map, int, range(size)) == REFUSED
+                self.refused += size
         elif len(self.running) < self.workers and not self.queue:
             assert list(self.pool.map(int, range(size), timeout=LIMIT)) == list(range(size))
+            self.mapped += size
 
     @rule(cancel_futures=st.booleans())
     def shut_down(self, cancel_futures: bool) -> None:
@@ -157,6 +164,24 @@ class PoolMachine(RuleBasedStateMachine):
         done, not_done = self.library.wait([task.future for task in known], 0)
         assert done == {task.future for task in known if task.is_done()}
         assert not_done == {task.future for task in known if not task.is_done()}
+
+    def expected_statistics(self) -> dict[str, int]:
+        failed = sum(task.kind == "fails" for task in self.tasks if task.state == "FINISHED")
+        finished = sum(task.state == "FINISHED" for task in self.tasks)
+        return {
+            "submitted": len(self.tasks) + self.mapped,
+            "pending": sum(task.state == "PENDING" for task in self.tasks),
+            "running": len(self.running),
+            "completed": finished - failed + self.mapped,
+            "failed": failed,
+            "cancelled": sum(task.state.startswith("CANCELLED") for task in self.tasks),
+            "rejected": self.refused,
+            "abandoned": len(self.asked.intersection(self.running)),
+        }
+
+    def statistics(self) -> dict[str, int]:
+        seen = self.pool.statistics()
+        return {name: getattr(seen, name) for name in self.expected_statistics()}
 
     @invariant()
     def the_pool_is_as_the_model_says(self) -> None:
@@ -182,6 +207,8 @@ class PoolMachine(RuleBasedStateMachine):
             # Workers that came too late for their part of a map take it out a moment later.
             sizes = range(len(live), len(self.queue) + 1)
             assert eventually(lambda: self.pool._work_queue.qsize() in sizes)
+            expected = self.expected_statistics()
+            assert eventually(lambda: self.statistics() == expected), (self.statistics(), expected)
         assert len(self.pool._threads) <= self.workers
         assert self.pool._shutdown is self.down
 

@@ -109,6 +109,8 @@ async def async_executor() -> None:
         statistics = executor.statistics()
         assert_type(statistics, treadle.ExecutorStatistics)
         assert_type(statistics.abandoned, int)
+        assert_type(statistics.longest_running, float | None)
+        assert_type(statistics.queue_wait, treadle.Histogram | None)
         executor.shutdown(cancel_futures=True)
         await executor.aclose()
 

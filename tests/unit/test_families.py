@@ -67,7 +67,15 @@ each_way = pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_running_children_are_asked(
     pool: treadle.ThreadPoolExecutor, ask: Callable[[Any], Any]
 ) -> None:
-    parent = Parent(pool, lambda: [pool.submit(wait_until_asked) for _ in range(2)])
+    started = threading.Semaphore(0)
+
+    def child() -> bool:
+        started.release()
+        return wait_until_asked()
+
+    parent = Parent(pool, lambda: [pool.submit(child) for _ in range(2)])
+    for _ in parent.children:
+        assert started.acquire(timeout=LIMIT)
     ask(parent.future)
     assert [child.result(LIMIT) for child in parent.children] == [True, True]
     parent.gate.open()

@@ -94,6 +94,54 @@ def test_results_exceptions_and_tracebacks_are_those_without_it(tmp_path: Path) 
     assert calls == {"__main__.fail": 2, "next": 1, "int": 1, "dict": 1}
 
 
+def test_tasks_and_pools_look_as_they_do_without_it(tmp_path: Path) -> None:
+    ending, calls = reported(
+        tmp_path,
+        """
+        import functools, treadle
+
+        def name(*args):
+            return treadle.current_task().name
+
+        def lines():
+            yield from "ab"
+
+        with treadle.ThreadPoolExecutor(2) as pool:
+            print(pool.submit(name).result(), pool.submit(functools.partial(name, 1)).result())
+            print(pool.submit(name, 1, 2, 3).result(), pool.submit(name, *range(9)).result())
+            print(pool.submit(lambda: pool.submit(name).result()).result())
+            print(list(pool.iterate(lines)), type(pool.map(name, [1])).__name__)
+            print(pool.statistics().queue_wait, pool.statistics().longest_running)
+        with treadle.ThreadPoolExecutor(2, histograms=True) as pool:
+            pool.submit(name).result()
+            print(pool.statistics().run_time.count)
+        """,
+    )
+    assert ending.stdout.splitlines() == [
+        "name partial",
+        "name name",
+        "name",
+        "['a', 'b'] MapIterator",
+        "None None",
+        "1",
+    ]
+    assert calls == {"__main__.name": 7, "__main__.<lambda>": 1, "__main__.lines": 1}
+
+
+def test_it_is_asked_for_once(tmp_path: Path) -> None:
+    ending, _ = reported(
+        tmp_path,
+        """
+        from treadle import report
+        try:
+            report.start()
+        except RuntimeError as error:
+            print(error)
+        """,
+    )
+    assert ending.stdout == "calls are reported already\n"
+
+
 def test_calls_that_were_cancelled_are_not_counted(tmp_path: Path) -> None:
     ending, calls = reported(
         tmp_path,

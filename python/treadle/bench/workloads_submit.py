@@ -11,6 +11,7 @@ from multiprocessing.pool import ThreadPool
 from time import perf_counter
 from typing import Any
 
+import treadle
 from treadle.bench import rivals
 from treadle.bench.callables import nothing
 from treadle.bench.rivals import FastThreadPool, Pool
@@ -54,6 +55,20 @@ def submit_result(lab: Lab) -> Rounds:
     pool = rivals.thread_pool(lab)
     rounds[rivals.THREAD_POOL] = lab.timed(lambda: burst_of_async_results(pool, tasks))
     return rounds
+
+
+@workload("submit + result with histograms", workers=2, tasks=10_000, quick_tasks=3000)
+def submit_histograms(lab: Lab) -> Rounds:
+    """What does it add to a task that its wait and its run time are measured?"""
+    measured = treadle.ThreadPoolExecutor(lab.workers, histograms=True)
+    lab.stack.callback(measured.shutdown)
+    rivals.start_workers(measured.submit, lab.workers)
+    plain = rivals.both_pools(lab)
+    return {
+        TREADLE: lab.timed(partial(burst, measured, lab.tasks)),
+        STDLIB: lab.timed(partial(burst, plain[STDLIB], lab.tasks)),
+        "without histograms": lab.timed(partial(burst, plain[TREADLE], lab.tasks)),
+    }
 
 
 def _read_all(futures: list[Future[object]]) -> None:

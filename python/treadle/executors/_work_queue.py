@@ -52,18 +52,22 @@ def call_of(item: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     return fn, args, kwargs
 
 
-def run_work_item(item: Any) -> None:
-    """Run a work item of any kind, as a worker does."""
+def run_work_item(item: Any) -> bool | None:
+    """Run a work item of any kind, as a worker does; tell whether it gave a result.
+
+    None when it was cancelled before.
+    """
     if not item.future.set_running_or_notify_cancel():
-        return
+        return None
     try:
         fn, args, kwargs = call_of(item)
         result = fn(*args, **kwargs)
     except BaseException as error:
         item.future.set_exception(error)
         item = None  # the traceback holds this frame, and this frame would hold the item
-    else:
-        item.future.set_result(result)
+        return False
+    item.future.set_result(result)
+    return True
 
 
 class WorkQueueView:

@@ -3,7 +3,7 @@
 Thread safety: every method from any thread; what it awaits belongs to the caller's event loop.
 Invariants:
  1. Whoever stops waiting for a call, because the time is up or it was cancelled itself, cancels the
-    call if it has not started, and otherwise counts it as abandoned until it ends.
+    call if it has not started, and otherwise asks it to stop: it is abandoned until it ends.
  2. No call of `run` or `map` is left in the queue when it has raised.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from treadle._generic import Generic
 from treadle.executors.thread import ThreadPoolExecutor
-from treadle.statistics import ExecutorStatistics
 from treadle.streaming import checks
 from treadle.streaming.countdown import Countdown
 from treadle.streaming.timeout import wait_in_time
@@ -19,12 +18,12 @@ from treadle.streaming.timeout import wait_in_time
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
-    from concurrent.futures import Future
     from types import TracebackType
     from typing import Any, TypeVar
 
     from typing_extensions import Self
 
+    from treadle.statistics import ExecutorStatistics
     from treadle.streams import Stream
 
     S = TypeVar("S")
@@ -51,6 +50,8 @@ class AsyncThreadExecutor(Generic[T]):
 
         initargs: The initializer's arguments.
 
+        histograms: Whether `statistics` tells how long calls waited and ran.
+
     Raises:
         ValueError: `max_workers` is not positive.
 
@@ -68,9 +69,12 @@ class AsyncThreadExecutor(Generic[T]):
         thread_name_prefix: str = "",
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        *,
+        histograms: bool = False,
     ) -> None:
-        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix, initializer, initargs)
-        self._abandoned: set[Future[Any]] = set()
+        self._pool = ThreadPoolExecutor(
+            max_workers, thread_name_prefix, initializer, initargs, histograms=histograms
+        )
 
     async def run(self, fn: Callable[..., T], /, *args: Any, timeout: float | None = None) -> T:
         """Call `fn(*args)` in a worker and await its result.
@@ -107,7 +111,7 @@ class AsyncThreadExecutor(Generic[T]):
                 await wait_in_time(future, float(timeout))
             return await future
         except BaseException:
-            self._give_up(future)
+            future.cancel()
             raise
         finally:
             del future  # the exception's traceback would keep it, and it keeps the exception
@@ -145,7 +149,7 @@ class AsyncThreadExecutor(Generic[T]):
             return [future.result() for future in futures]
         finally:
             while futures:  # the last first: no worker finds one of them in between
-                self._give_up(futures.pop())
+                futures.pop().cancel()
 
     def stream(
         self,
@@ -167,20 +171,13 @@ class AsyncThreadExecutor(Generic[T]):
         return self._pool.stream(fn, items, concurrency=concurrency, ordered=ordered)
 
     def statistics(self) -> ExecutorStatistics:
-        """The state of the executor at this moment.
+        """Tell what the executor is doing, and what it has done.
 
         Example::
 
             print(executor.statistics().abandoned)
         """
-        pool = self._pool
-        return ExecutorStatistics(
-            max_workers=pool._max_workers,
-            workers=pool._thread_count(),
-            idle=pool._idle_workers(),
-            pending=pool._queue_size(),
-            abandoned=len(self._abandoned),
-        )
+        return self._pool.statistics()
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:
         """Take no more calls; those that are queued still run.
@@ -218,8 +215,3 @@ class AsyncThreadExecutor(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def _give_up(self, future: Future[Any]) -> None:
-        if not future.done() and not future.cancel():
-            self._abandoned.add(future)
-            future.add_done_callback(self._abandoned.discard)  # at once if it is done by now

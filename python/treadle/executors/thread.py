@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeVar
 
     from treadle._core import Future, Worker
+    from treadle.statistics import ExecutorStatistics
 
     T = TypeVar("T")
 
@@ -52,6 +53,9 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         keep_alive: Seconds after which an idle thread leaves, as long as more than `min_workers`
             are there; None for never.  Another takes its place when calls need it.
 
+        histograms: Whether `statistics` tells how long calls waited and ran.  Clocks are read only
+            then, two or three times a call, which costs up to 100 ns.
+
     Raises:
         ValueError: `max_workers` is not positive, `min_workers` is negative or greater than
             `max_workers`, or `keep_alive` is not positive or not finite.
@@ -78,6 +82,7 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         propagate_context: bool = True,
         min_workers: int | None = None,
         keep_alive: float | None = None,
+        histograms: bool = False,
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -94,7 +99,7 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
-        self._open(max_workers, propagate_context, *retention)
+        self._open(max_workers, propagate_context, histograms, *retention)
 
     def map(
         self,
@@ -167,6 +172,23 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
         produce = in_order if ordered else as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
+
+    def statistics(self) -> ExecutorStatistics:
+        """Tell what the pool is doing, and what it has done.
+
+        It takes some tens of microseconds, and slows no call.
+
+        Returns:
+            Exact counts; with `histograms`, also how long calls waited and ran.
+
+        Example::
+
+            statistics = pool.statistics()
+            print(statistics.pending, "waiting,", statistics.failed, "failed")
+        """
+        from treadle.statistics import statistics_of
+
+        return statistics_of(self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; those that are queued still run.
