@@ -64,6 +64,7 @@ class Scheduler {
   Worker* cancel_growth() TREADLE_EXCLUDES(mutex_);
 
   // A worker's life, on its own thread, entered.
+  //   host.took(Task&)  it has left the queue; the last task's outcome may not be visible yet;
   //   bool host.run(Task&)  runs it; true when announcing its outcome runs no user code;
   //   const ParkingWord* host.announce(Task&)  makes the outcome visible and lets the task go;
   //                         returns the word on which threads wait for it, or null;
@@ -86,6 +87,12 @@ class Scheduler {
   Task* withdraw(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     return queue_.remove_first(wanted);
+  }
+  // Takes back all of them.
+  template <class Wanted>
+  FifoQueue withdraw_all(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.remove_all(wanted);
   }
 
   struct Counts {
@@ -131,23 +138,28 @@ class Scheduler {
 
 template <class Host>
 void Scheduler::work(Worker& self, Host& host) {
+  const auto take_next = [&] {
+    const Taken taken = take(self);
+    if (taken.task != nullptr) host.took(*taken.task);
+    return taken;
+  };
   for (;;) {
     // Threads that wait for the last outcome before this worker sleeps.  They are woken after
     // `leave`: woken earlier, they would find the interpreter taken and sleep a second time.
     const ParkingWord* waiting = nullptr;
-    Taken next = take(self);
+    Taken next = take_next();
     while (next.task != nullptr) {
       if (next.wake != nullptr) next.wake->call();
       Task& task = *next.task;
       if (host.run(task)) {
-        next = take(self);  // before the outcome is visible: invariant 4
+        next = take_next();  // before the outcome is visible: invariant 4
         waiting = host.announce(task);
       } else {
         // User code runs now, which may wait for a task that this worker must not hold back.
         waiting = host.announce(task);
         if (waiting != nullptr) unpark_all(waiting);
         waiting = nullptr;
-        next = take(self);
+        next = take_next();
       }
       if (waiting != nullptr && next.task != nullptr) unpark_all(waiting);
     }

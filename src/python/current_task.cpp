@@ -1,6 +1,7 @@
 #include "python/current_task.hpp"
 
 #include "python/arguments.hpp"
+#include "python/caller_runs.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -20,6 +21,7 @@ CurrentTask& task_of(PyObject* self) { return *reinterpret_cast<CurrentTask*>(se
 
 // The future of the calling thread's task, or null.
 Future* current_future() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->future();
   PythonWorker* worker = PythonWorker::current();
   return worker != nullptr ? worker->current_future() : nullptr;
 }
@@ -36,6 +38,11 @@ Ref name_of_call(const Call* call) {
   return Ref::steal(PyUnicode_FromString(Py_TYPE(call->callable())->tp_name));
 }
 
+const Call* current_call() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->call();
+  return PythonWorker::current()->current_call();
+}
+
 PyObject* check_cancelled(PyObject*, PyObject*) {
   Future* future = current_future();
   if (future == nullptr || !future->cancel_requested()) Py_RETURN_NONE;
@@ -46,7 +53,7 @@ PyObject* check_cancelled(PyObject*, PyObject*) {
 PyObject* current_task(PyObject*, PyObject*) {
   Future* future = current_future();
   if (future == nullptr) Py_RETURN_NONE;
-  Ref name = name_of_call(PythonWorker::current()->current_call());
+  Ref name = name_of_call(current_call());
   PyObject* self = name ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
   task_of(self).future = Py_NewRef(future->object());

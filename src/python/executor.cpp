@@ -6,6 +6,7 @@
 #include "python/asyncio_code.hpp"
 #include "python/batch.hpp"
 #include "python/blocking_function.hpp"
+#include "python/bounded_methods.hpp"
 #include "python/context.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
@@ -28,6 +29,8 @@ HeapType<Executor> executor_type;
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                         PyObject* keyword_names);
 
+}  // namespace
+
 Pool* pool_of(PyObject* self) {
   Pool* pool = executor_type.data(self).pool.get();
   if (pool == nullptr) {
@@ -35,6 +38,8 @@ Pool* pool_of(PyObject* self) {
   }
   return pool;
 }
+
+namespace {
 
 // ---- who submits
 
@@ -66,7 +71,8 @@ bool uses_own_submit(PyObject* self) {
          !standard_submit_replaced();
 }
 
-// A future with its call, for the queue: the reference returned is the caller's.
+}  // namespace
+
 PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
                     PyObject* keyword_names) {
   if (!is_for_threads(arguments[0], "submit")) return nullptr;
@@ -82,8 +88,7 @@ PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positiona
   return self.release();
 }
 
-// Queues a new task, whose reference is taken: a new one, or null with an error set.
-PyObject* push_task(Pool* pool, PyObject* object) {
+PyObject* push_to_queue(Pool* pool, PyObject* object) {
   Future& future = Future::of(object);
   Py_INCREF(object);  // the queue's reference
   const Scheduler::Pushed pushed = pool->scheduler().push(future);
@@ -103,6 +108,13 @@ PyObject* push_task(Pool* pool, PyObject* object) {
   }
   Py_DECREF(object);
   return nullptr;
+}
+
+namespace {
+
+// Queues a new task, or does what the pool does when its queue is full; the same as push_to_queue.
+PyObject* push_task(Pool* pool, PyObject* object) {
+  return pool->bound() == nullptr ? push_to_queue(pool, object) : push_bounded(*pool, object);
 }
 
 // submit, whatever tools have done to the standard class.
@@ -194,6 +206,9 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
     if (future == nullptr) return nullptr;
     PyList_SET_ITEM(futures.get(), i, future);
   }
+  if (pool->bound() != nullptr) {
+    return push_all_bounded(*pool, futures.get()) ? futures.release() : nullptr;
+  }
   FifoQueue queue;
   for (Py_ssize_t i = 0; i < batch.size(); ++i) {
     queue.push_back(Future::of(Py_NewRef(PyList_GET_ITEM(futures.get(), i))));
@@ -263,7 +278,7 @@ PyObject* open(PyObject* self, PyObject* args) {
 PyObject* close(PyObject* self, PyObject*) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  pool->scheduler().close(Closed::kShutdown);
+  pool->close(Closed::kShutdown);
   Py_RETURN_NONE;
 }
 
@@ -278,7 +293,7 @@ PyObject* cancel_queued(PyObject* self, PyObject*) {
 PyObject* break_pool(PyObject* self, PyObject* exception) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  pool->scheduler().close(Closed::kBroken);
+  pool->close(Closed::kBroken);
   pool->fail_queued(exception);
   Py_RETURN_NONE;
 }
@@ -314,7 +329,7 @@ PyObject* is_shut_down(PyObject* self, void*) {
 int set_shut_down(PyObject* self, PyObject* value, void*) {
   Pool* pool = executor_type.data(self).pool.get();
   const int shut_down = value == nullptr ? 0 : PyObject_IsTrue(value);
-  if (shut_down > 0 && pool != nullptr) pool->scheduler().close(Closed::kShutdown);
+  if (shut_down > 0 && pool != nullptr) pool->close(Closed::kShutdown);
   return shut_down < 0 ? -1 : 0;
 }
 
@@ -332,7 +347,7 @@ void deallocate(PyObject* self) {
   executor_type.deallocate(self, deallocate, [](PyObject* object) {
     // Nobody can submit any more: the workers finish the queue and leave.
     if (Pool* pool = executor_type.data(object).pool.get()) {
-      pool->scheduler().close(Closed::kShutdown);
+      pool->close(Closed::kShutdown);
     }
   });
 }
@@ -354,10 +369,20 @@ bool make_executor_type(PyObject* module) {
        "All are queued in one operation, in order: none when the pool refuses.\n\n"
        "    >>> [f.result() for f in pool.submit_many(abs, [-1, 2])]\n"
        "    [1, 2]"},
+      {"try_submit", as_method(&try_submit), METH_FASTCALL | METH_KEYWORDS,
+       "try_submit($self, fn, /, *args, **kwargs)\n--\n\n"
+       "Submit fn(*args, **kwargs) if the queue has room: a Future, or None when it is full.\n\n"
+       "It never waits, whatever `when_full` says; a queue without `max_pending` is never full.\n"
+       "Raises RuntimeError after shutdown, as submit does.\n\n"
+       "    >>> if pool.try_submit(send, sample) is None:\n"
+       "    ...     dropped += 1"},
       {"_submit_native", as_method(&submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_submit_plain", as_method(&submit_plain), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_map", map, METH_VARARGS, nullptr},
       {"_open", open, METH_VARARGS, nullptr},
+      {"_bound", set_bound, METH_VARARGS, nullptr},
+      {"_submit_in_time", as_method(&submit_in_time), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_ask_for_place", ask_for_place_method, METH_NOARGS, nullptr},
       {"_close", close, METH_NOARGS, nullptr},
       {"_cancel_queued", cancel_queued, METH_NOARGS, nullptr},
       {"_break", break_pool, METH_O, nullptr},

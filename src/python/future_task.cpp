@@ -93,6 +93,7 @@ void Future::cancel_for_pool() {
 
 void Future::abandon_in_child() {
   if (!done()) set_state(State::kCancelledAndNotified);
+  (void)take_place();  // the places were counted anew
 }
 
 }  // namespace treadle::python

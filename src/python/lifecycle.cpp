@@ -74,7 +74,7 @@ PyObject* at_exit(PyObject*, PyObject*) {
     registry().exiting = true;
   }
   const std::vector<PoolPtr> pools = live_pools();
-  for (const PoolPtr& pool : pools) pool->scheduler().close(Closed::kExit);
+  for (const PoolPtr& pool : pools) pool->close(Closed::kExit);
   for (const PoolPtr& pool : pools) {
     if (!join_threads(*pool)) return nullptr;
   }
@@ -131,6 +131,14 @@ void register_pool(Pool& pool) {
 void unregister_pool(Pool& pool) {
   const RegistryLock lock;
   registry().pools.erase(registry().pools.iterator_to(pool));
+}
+
+PoolPtr find_pool(std::uint32_t id) {
+  const RegistryLock lock;
+  for (Pool& pool : registry().pools) {
+    if (pool.id() == id && pool.try_retain()) return {&pool, false};
+  }
+  return {};
 }
 
 bool install_lifecycle(PyObject* module) {

@@ -13,6 +13,7 @@
 #include "python/loop_queue.hpp"
 #include "python/map_job.hpp"
 #include "python/python_worker.hpp"
+#include "python/room.hpp"
 #include "python/stdlib.hpp"
 
 namespace treadle::python {
@@ -27,7 +28,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   const bool made = stdlib.load() && names.load() && FutureCondition::make_type(m) &&
                     Future::make_type(m) && make_await_type(m) && LoopQueue::make_type(m) &&
                     make_bell_type(m) && make_loop_bridge(m) && Group::make_type(m) &&
-                    PythonWorker::make_type(m) && make_current_task(m) &&
+                    PythonWorker::make_type(m) && make_current_task(m) && make_place_type(m) &&
                     MapJob::make_iterator_type(m) && make_executor_type(m) && install_lifecycle(m);
   if (!made) throw pybind11::error_already_set();
 }

@@ -9,9 +9,11 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <memory>
 #include <vector>
 
 #include "core/scheduler.hpp"
+#include "python/bound.hpp"
 #include "python/future.hpp"
 #include "python/shared.hpp"
 
@@ -30,6 +32,16 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // Never 0.  Futures carry it: it tells whose they are without owning a reference.
   [[nodiscard]] std::uint32_t id() const { return id_; }
   [[nodiscard]] bool propagates_context() const { return propagate_context_; }
+  // Null where the queue has no bound.
+  [[nodiscard]] Bound* bound() { return bound_.get(); }
+  // Before the pool is used.
+  void set_bound(std::size_t max_pending, WhenFull when_full) {
+    bound_ = std::make_unique<Bound>(max_pending, when_full);
+  }
+  // Refuses tasks from now on, also those that wait for room.
+  void close(Closed reason);
+  // Takes void tasks out of a bounded queue when they are the larger part of it.
+  void sweep();
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
 
@@ -82,6 +94,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   Scheduler scheduler_;
   const std::uint32_t id_;
   const bool propagate_context_;
+  std::unique_ptr<Bound> bound_;
   const Ref executor_;
   std::atomic<std::uint32_t> next_number_{0};
   [[no_unique_address]] mutable ObjectMutex mutex_;

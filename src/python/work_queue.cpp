@@ -41,6 +41,7 @@ PyObject* take_item(Pool& pool) {
     return owned->item.release();
   }
   const Ref future = Ref::steal(static_cast<Future&>(*task).object());  // the queue's reference
+  if (pool.bound() != nullptr) give_back_place(pool, static_cast<Future&>(*task));
   CallParts parts;
   if (!static_cast<Future&>(*task).describe(parts)) return nullptr;
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));

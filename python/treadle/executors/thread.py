@@ -13,6 +13,7 @@ from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool, TimeoutError
 from treadle.executors import _standard_submit
+from treadle.executors._bounded import Bounded, check_bound
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
@@ -21,16 +22,17 @@ from treadle.futures import FIRST_COMPLETED, wait
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, ClassVar, TypeVar
+    from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
     from treadle._core import Future, Worker
 
     T = TypeVar("T")
+    WhenFull: TypeAlias = Literal["block", "raise", "run", "drop_oldest"]
 
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Streaming, Executor):
+class ThreadPoolExecutor(Bounded, Streaming, Executor):
     """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
 
     Args:
@@ -45,10 +47,19 @@ class ThreadPoolExecutor(Streaming, Executor):
 
         propagate_context: Whether calls see the context variables of their submitter.
 
-    Raises:
-        ValueError: `max_workers` is not positive.
+        max_pending: The most calls that may wait in the queue; those that run do not count.  None
+            for any number.
 
-        TypeError: `initializer` is not callable.
+        when_full: What a submit does that finds no room.  "block": it waits, also in the thread of
+            an event loop (`submit_async` does not block that); a worker of the pool runs the call
+            itself instead.  "raise": it raises `treadle.errors.QueueFull`.  "run": the caller runs
+            the call, and gets a future that is done.  "drop_oldest": the call that has waited
+            longest is cancelled.
+
+    Raises:
+        ValueError: `max_workers` or `max_pending` is not positive, or `when_full` none of the four.
+
+        TypeError: `initializer` is not callable, or `max_pending` no integer.
 
     Example::
 
@@ -67,6 +78,8 @@ class ThreadPoolExecutor(Streaming, Executor):
         initargs: tuple[Any, ...] = (),
         *,
         propagate_context: bool = True,
+        max_pending: int | None = None,
+        when_full: WhenFull = "block",
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -76,7 +89,10 @@ class ThreadPoolExecutor(Streaming, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
+        check_bound(max_pending, when_full)
         self._max_workers = max_workers
+        self._max_pending = max_pending
+        self._when_full = when_full
         self._threads: Any = set[threading.Thread]()
         self._leaving: deque[WorkerThread] = deque()  # in _threads still, so that they are joined
         self._broken = False
@@ -84,6 +100,8 @@ class ThreadPoolExecutor(Streaming, Executor):
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
         self._open(max_workers, propagate_context)
+        if max_pending is not None:
+            self._bound(max_pending, when_full)
 
     def map(
         self,
@@ -104,7 +122,9 @@ class ThreadPoolExecutor(Streaming, Executor):
 
             chunksize: For other executors; threads do not need it.
 
-            buffersize: How many calls may be ahead of the reader; None collects all items now.
+            buffersize: How many calls may be ahead of the reader; None collects all items now.  On
+                a pool with `max_pending` the reader submits as there is room, None being as many
+                calls as can wait and run at once: read on before the pool is shut down.
 
         Returns:
             An iterator; when it is closed, calls that have not started are cancelled.
@@ -150,12 +170,30 @@ class ThreadPoolExecutor(Streaming, Executor):
         _check_buffersize(buffersize)
         # A timeout of a wrong type gets the standard library's error.
         end_time = None if timeout is None else timeout + time.monotonic()
-        if buffersize is None and self._may_batch(iterables):
+        if buffersize is None and self._max_pending is None and self._may_batch(iterables):
             return self._map(fn, iterables, timeout, ordered)
         calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
+        if self._max_pending is not None and self._may_batch(()):
+            return self._lazy_results(fn, calls, buffersize, end_time, ordered)
         futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
         produce = _in_order if ordered else _as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
+
+    def _lazy_results(
+        self,
+        fn: Callable[..., T],
+        arguments: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+        end_time: float | None,
+        ordered: bool,
+    ) -> Iterator[T]:
+        from treadle.executors._lazy_map import Calls, as_they_come, in_order
+
+        calls = Calls(self, fn, arguments, buffersize, end_time)
+        calls.fill()
+        if not calls.flight:
+            calls.raise_error()
+        return in_order(calls, _take) if ordered else as_they_come(calls, _take, _first_ended)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; those that are queued still run.
