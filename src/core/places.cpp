@@ -28,30 +28,48 @@ bool Places::leave(PlaceWaiter& waiter) {
   return true;
 }
 
-PlaceWaiter& Places::serve_first_locked(PlaceWaiter::Word how) {
+Places::Served Places::serve_first_locked(PlaceWaiter::Word how) {
   PlaceWaiter& waiter = waiters_.front();
   waiters_.pop_front();
   if (waiters_.empty()) word_.fetch_and(~kWaited, std::memory_order_relaxed);
+  const bool sleeps = waiter.call == nullptr;
+  const Served served{.sleeper = sleeps ? &waiter.word : nullptr,
+                      .called = sleeps ? nullptr : &waiter,
+                      .rouses = sleeps && how == PlaceWaiter::kGiven && !waiter.may_tarry};
+  if (served.rouses) rousing_ = true;
   waiter.word.store(how, std::memory_order_release);  // pairs with the acquire of who waits
-  return waiter;
+  return served;
+}
+
+void Places::Served::wake() const {
+  if (sleeper != nullptr) unpark_one(sleeper);
+  if (called != nullptr) called->call(*called);
 }
 
 void Places::give_to_waiter() {
-  PlaceWaiter* waiter = nullptr;
-  const ParkingWord* sleeper = nullptr;
+  Served served;
   {
     const MutexLock lock(mutex_);
-    if (waiters_.empty()) {
+    if (waiters_.empty() || rousing_) {
       word_.fetch_add(kOne, std::memory_order_release);  // as in `give_back`
       return;
     }
-    if (waiters_.front().call == nullptr) sleeper = &waiters_.front().word;
-    waiter = &serve_first_locked(PlaceWaiter::kGiven);
+    served = serve_first_locked(PlaceWaiter::kGiven);
   }
-  if (sleeper != nullptr) {
-    unpark_one(sleeper);
-  } else {
-    waiter->call(*waiter);
+  served.wake();
+}
+
+void Places::went_on() {
+  for (;;) {
+    Served served;
+    {
+      const MutexLock lock(mutex_);
+      rousing_ = false;
+      if (waiters_.empty() || take() == 0) return;
+      served = serve_first_locked(PlaceWaiter::kGiven);
+    }
+    served.wake();
+    if (served.rouses) return;  // that one will see to the rest
   }
 }
 
@@ -61,13 +79,11 @@ void Places::close() {
     const MutexLock lock(mutex_);
     closed_ = true;
     while (!waiters_.empty()) {
-      PlaceWaiter& first = waiters_.front();
-      const bool calls = first.call != nullptr;
-      (void)serve_first_locked(PlaceWaiter::kClosed);
-      if (calls) {
-        to_call.push_back(first);
+      const Served served = serve_first_locked(PlaceWaiter::kClosed);
+      if (served.called != nullptr) {
+        to_call.push_back(*served.called);
       } else {
-        unpark_one(&first.word);
+        served.wake();
       }
     }
   }
@@ -83,6 +99,7 @@ void Places::restart_in_child() {
   const MutexLock lock(mutex_);
   epoch_.fetch_add(1, std::memory_order_relaxed);
   waiters_.clear();
+  rousing_ = false;
   word_.store(bound_ * kOne, std::memory_order_relaxed);
 }
 

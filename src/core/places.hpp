@@ -5,15 +5,19 @@
 //
 // Thread safety: every method, from any thread, unless it says otherwise.
 // Invariants:
-//  1. Free and taken places together are `bound()`.  A place that comes back while somebody waits
-//     goes to the one who has waited longest, and was never free: `word_` has kWaited exactly while
-//     `waiters_` is not empty, and no free place then.  So nobody overtakes a waiter, and who finds
-//     a place free takes it with one atomic operation.
-//  2. A waiter leaves the list once: served (its word changes under the mutex), or by `leave`.
+//  1. Free and taken places together are `bound()`.  Who finds one free takes it with one atomic
+//     operation.  `word_` has kWaited exactly while `waiters_` is not empty: a place that comes back
+//     then goes to the one who has waited longest.
+//  2. One thread at a time is being roused: has been given a place, and has not said by `went_on`
+//     that it is awake.  What comes back until then is free, and the thread that goes on has the
+//     next one roused if anything is left.  So a thread that submits more finds what was given back
+//     while it woke up, and a queue that runs empty does not wake all who wait, each for one place.
+//     No place is free while somebody waits but in that time.
+//  3. A waiter leaves the list once: served (its word changes under the mutex), or by `leave`.
 //     A thread may go on, and its waiter cease to exist, as soon as the word has changed: from then
 //     on only the word's address is used.  A waiter with a `call` exists until that returns.
-//  3. After `close` nobody waits.
-//  4. No `call` is made under the mutex; only `close` wakes a thread there.
+//  4. After `close` nobody waits.
+//  5. No `call` is made under the mutex; only `close` wakes a thread there.
 #pragma once
 
 #include <atomic>
@@ -37,6 +41,9 @@ struct PlaceWaiter : PlaceWaiterHook {
   explicit PlaceWaiter(Call served = nullptr) : call(served) {}
 
   ParkingWord word{kWaiting};
+  // A thread that may do other things between being served and going on (it handles signals): it is
+  // not waited for as one that is being roused.
+  bool may_tarry = false;
   const Call call;  // made once, after the word has changed
   std::uint32_t epoch = 0;
 };
@@ -81,8 +88,11 @@ class Places {
   // Takes a place if one is free, else lets the waiter wait: it must exist until it is served, or
   // has left.
   [[nodiscard]] Entered enter(PlaceWaiter& waiter) TREADLE_EXCLUDES(mutex_);
+  // A thread that was served with a place says so as soon as it is awake; one that may tarry need
+  // not.
+  void went_on() TREADLE_EXCLUDES(mutex_);
   // The waiter waits no more.  False when it has been served meanwhile: a place that it was given
-  // is still its own.
+  // is still its own, and a thread has to say that it went on.
   [[nodiscard]] bool leave(PlaceWaiter& waiter) TREADLE_EXCLUDES(mutex_);
   // Moves when a fork has emptied the list.
   [[nodiscard]] std::uint32_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
@@ -102,14 +112,22 @@ class Places {
   static constexpr std::size_t kOne = 2;
   using Waiters = boost::intrusive::list<PlaceWaiter>;
 
+  // Whom to wake, with no lock held.
+  struct Served {
+    const ParkingWord* sleeper = nullptr;
+    PlaceWaiter* called = nullptr;
+    bool rouses = false;
+    void wake() const;
+  };
   void give_to_waiter() TREADLE_EXCLUDES(mutex_);
-  PlaceWaiter& serve_first_locked(PlaceWaiter::Word how) TREADLE_REQUIRES(mutex_);
+  Served serve_first_locked(PlaceWaiter::Word how) TREADLE_REQUIRES(mutex_);
 
   const std::size_t bound_;
   std::atomic<std::size_t> word_;  // kOne for each free place, and kWaited
   std::atomic<std::uint32_t> epoch_{0};
   Mutex mutex_;
   Waiters waiters_ TREADLE_GUARDED_BY(mutex_);  // the one who has waited longest first
+  bool rousing_ TREADLE_GUARDED_BY(mutex_) = false;  // invariant 2
   bool closed_ TREADLE_GUARDED_BY(mutex_) = false;
 };
 

@@ -6,15 +6,39 @@ namespace treadle::python {
 
 namespace {
 
-// The end of a wait that has not brought what it was for.  A place that has come all the same goes
-// to the next.
-Room give_up(Places& places, PlaceWaiter& waiter, Room how) {
-  if (places.forgot(waiter) || places.leave(waiter)) return how;
-  if (waiter.word.load(std::memory_order_acquire) != PlaceWaiter::kGiven) return how;
-  if (how == Room::kTimedOut) return Room::kTaken;
-  const SavedError saved;
-  places.give_back();
-  return how;
+// A wait of this thread.  One that a signal handler begins inside another has to go first: what the
+// outer one is given now, nobody uses before the handler ends.
+struct Wait {
+  explicit Wait(Places& wanted) : places(wanted), outer(std::exchange(innermost, this)) {
+    waiter.may_tarry = is_main_thread();
+  }
+  ~Wait() { innermost = outer; }
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+
+  // True when the waiter was given a place, and is in the list no more either way.
+  bool end() {
+    const bool in_list = !over && !places.forgot(waiter);
+    over = true;
+    return in_list && !places.leave(waiter) && word() == PlaceWaiter::kGiven;
+  }
+  // The acquire pairs with the release of whoever serves the waiter.
+  [[nodiscard]] std::uint32_t word() const { return waiter.word.load(std::memory_order_acquire); }
+
+  static inline thread_local Wait* innermost = nullptr;
+  Places& places;
+  PlaceWaiter waiter;
+  bool over = false;  // and the list does not know it any more
+  Wait* const outer;
+};
+
+// Ends the waits of this thread for the same places that a signal handler has interrupted; they
+// begin again later.  True when one of them had a place.
+bool displace_outer_waits(const Places& places) {
+  for (Wait* wait = Wait::innermost; wait != nullptr; wait = wait->outer) {
+    if (&wait->places == &places && wait->end()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -22,9 +46,10 @@ Room give_up(Places& places, PlaceWaiter& waiter, Room how) {
 Room wait_for_room(Pool& pool, Deadline deadline) {
   const PoolPtr kept(&pool);
   Places& places = pool.bound()->places;
+  if (displace_outer_waits(places)) return Room::kTaken;
   for (;;) {
-    PlaceWaiter waiter;
-    switch (places.enter(waiter)) {
+    Wait wait(places);
+    switch (places.enter(wait.waiter)) {
       case Places::Entered::kTaken:
         return Room::kTaken;
       case Places::Entered::kClosed:
@@ -33,16 +58,22 @@ Room wait_for_room(Pool& pool, Deadline deadline) {
       case Places::Entered::kWaits:
         break;
     }
-    // The acquire pairs with the release of whoever serves the waiter.
-    while (waiter.word.load(std::memory_order_acquire) == PlaceWaiter::kWaiting) {
-      const Waited waited = wait_for_change(waiter.word, PlaceWaiter::kWaiting, deadline);
-      if (waited == Waited::kError) return give_up(places, waiter, Room::kError);
-      if (places.forgot(waiter)) break;  // a signal handler has forked, and this is the child
-      if (waited != Waited::kTimedOut) continue;
-      const Room ended = give_up(places, waiter, Room::kTimedOut);
-      if (waiter.word.load(std::memory_order_acquire) != PlaceWaiter::kClosed) return ended;
+    Waited waited = Waited::kLookAgain;
+    // It is over when a signal handler has displaced it; one may also have forked, and in the child
+    // nobody serves it.
+    while (waited == Waited::kLookAgain && wait.word() == PlaceWaiter::kWaiting && !wait.over &&
+           !places.forgot(wait.waiter)) {
+      waited = wait_for_change(wait.waiter.word, PlaceWaiter::kWaiting, deadline);
     }
-    if (waiter.word.load(std::memory_order_acquire) == PlaceWaiter::kGiven) return Room::kTaken;
+    const bool given = wait.end();
+    if (given && !wait.waiter.may_tarry) places.went_on();
+    if (waited == Waited::kError) {
+      const SavedError saved;
+      if (given) places.give_back();
+      return Room::kError;
+    }
+    if (given) return Room::kTaken;
+    if (waited == Waited::kTimedOut && wait.word() != PlaceWaiter::kClosed) return Room::kTimedOut;
   }
 }
 
