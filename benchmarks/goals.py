@@ -84,6 +84,7 @@ GOALS: Final[dict[str, tuple[Goal, ...]]] = {
     "submit-result": (Faster(STDLIB, 30), Faster("fastthreadpool", 3)),
     "submit-only": (Faster(STDLIB, 30),),
     "submit-many": (Faster("loop of submit", 1.2),),
+    "bounded-producers": (Faster(STDLIB, 20), AtMost("without a bound", 1.5)),
     "submit-context": (Faster(STDLIB, 20),),
     "map-ordered": (
         Faster(STDLIB, 80),
