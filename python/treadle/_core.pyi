@@ -110,9 +110,7 @@ class Worker:
 class Place:
     """A place in a bounded queue, or the wait for one."""
 
-    def submit(
-        self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any
-    ) -> Future[_T]: ...
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]: ...
     def leave(self) -> None: ...
 
 @disjoint_base

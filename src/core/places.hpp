@@ -6,8 +6,8 @@
 // Thread safety: every method, from any thread, unless it says otherwise.
 // Invariants:
 //  1. Free and taken places together are `bound()`.  Who finds one free takes it with one atomic
-//     operation.  `word_` has kWaited exactly while `waiters_` is not empty: a place that comes back
-//     then goes to the one who has waited longest.
+//     operation.  `word_` has kWaited exactly while `waiters_` is not empty: a place that comes
+//     back then goes to the one who has waited longest.
 //  2. One thread at a time is being roused: has been given a place, and has not said by `went_on`
 //     that it is awake.  What comes back until then is free, and the thread that goes on has the
 //     next one roused if anything is left.  So a thread that submits more finds what was given back
@@ -126,7 +126,7 @@ class Places {
   std::atomic<std::size_t> word_;  // kOne for each free place, and kWaited
   std::atomic<std::uint32_t> epoch_{0};
   Mutex mutex_;
-  Waiters waiters_ TREADLE_GUARDED_BY(mutex_);  // the one who has waited longest first
+  Waiters waiters_ TREADLE_GUARDED_BY(mutex_);       // the one who has waited longest first
   bool rousing_ TREADLE_GUARDED_BY(mutex_) = false;  // invariant 2
   bool closed_ TREADLE_GUARDED_BY(mutex_) = false;
 };

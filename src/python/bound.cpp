@@ -16,8 +16,7 @@ namespace {
 void raise_full(Pool& pool, const char* reason) {
   pool.bound()->rejected.fetch_add(1, std::memory_order_relaxed);
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.errors"));
-  const Ref error =
-      module ? Ref::steal(PyObject_GetAttrString(module.get(), "QueueFull")) : Ref();
+  const Ref error = module ? Ref::steal(PyObject_GetAttrString(module.get(), "QueueFull")) : Ref();
   if (error) PyErr_Format(error.get(), reason, pool.bound()->places.bound());
 }
 

@@ -39,8 +39,8 @@ PyObject* set_bound(PyObject* self, PyObject* args) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
   const std::string_view policy(name);
-  const WhenFull when_full = policy == "raise" ? WhenFull::kRaise
-                             : policy == "run" ? WhenFull::kRun
+  const WhenFull when_full = policy == "raise"         ? WhenFull::kRaise
+                             : policy == "run"         ? WhenFull::kRun
                              : policy == "drop_oldest" ? WhenFull::kDropOldest
                                                        : WhenFull::kBlock;
   // More than memory can hold is no bound at all, and would not fit into a counter.

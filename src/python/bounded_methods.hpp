@@ -9,7 +9,8 @@ namespace treadle::python {
 [[nodiscard]] PyObject* set_bound(PyObject* self, PyObject* args);
 [[nodiscard]] PyObject* try_submit(PyObject* self, PyObject* const* arguments,
                                    Py_ssize_t positional, PyObject* keyword_names);
-// _submit_in_time(timeout, fn, ...): waits for room whatever the policy is; None when the time is up.
+// _submit_in_time(timeout, fn, ...): waits for room whatever the policy is; None when the time is
+// up.
 [[nodiscard]] PyObject* submit_in_time(PyObject* self, PyObject* const* arguments,
                                        Py_ssize_t positional, PyObject* keyword_names);
 // _ask_for_place(): see room.hpp; (None, None) where there is no bound.

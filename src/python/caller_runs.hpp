@@ -1,8 +1,8 @@
 // A task that runs in the thread that has submitted it, because there was no room in the queue.
 //
 // It runs as in a worker: in a context of its own, known to `current_task`, its outcome in its
-// future.  A worker of the pool runs it as it runs a task that it waits for (helping.hpp); any other
-// thread becomes an outsider for the time.
+// future.  A worker of the pool runs it as it runs a task that it waits for (helping.hpp); any
+// other thread becomes an outsider for the time.
 #pragma once
 
 #include "python/call.hpp"

@@ -1,4 +1,4 @@
-"""Bounded pools under producers of every kind at once: nothing is lost, and every place comes back."""
+"""Bounded pools under producers of every kind at once: nothing is lost, every place comes back."""
 
 from __future__ import annotations
 

@@ -224,9 +224,7 @@ class TestBlockedSubmits:
             one.get().result(LIMIT)
         assert sorted(ran) == list(range(8))
 
-    def test_many_of_them_never_exceed_the_bound(
-        self, make_executor: MakePool, gate: Gate
-    ) -> None:
+    def test_many_of_them_never_exceed_the_bound(self, make_executor: MakePool, gate: Gate) -> None:
         bound = 3
         pool = make_executor(2, max_pending=bound)
         begun = itertools.count()
@@ -455,8 +453,9 @@ class TestInAChild:
     def test_the_end_of_the_interpreter_ends_a_blocked_submit(
         self, run_child: Callable[..., str]
     ) -> None:
-        assert run_child(
-            """
+        assert (
+            run_child(
+                """
             import threading
             pool = ThreadPoolExecutor(1, max_pending=1)
             release, begun = threading.Event(), threading.Event()
@@ -471,7 +470,9 @@ class TestInAChild:
                 release.set()
             threading.Thread(target=blocked).start()
             """
-        ).strip() == "cannot schedule new futures after interpreter shutdown"
+            ).strip()
+            == "cannot schedule new futures after interpreter shutdown"
+        )
 
     def test_a_forked_child_has_all_the_room(self, run_child: Callable[..., str]) -> None:
         assert run_child(
