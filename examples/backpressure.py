@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from treadle import ThreadPoolExecutor
+from treadle import Future, ThreadPoolExecutor
 
 MAX_PENDING = 32
 
@@ -43,7 +43,7 @@ def main(paths: list[Path]) -> None:
         return size
 
     with ThreadPoolExecutor(2, max_pending=MAX_PENDING) as pool:
-        futures = []
+        futures: list[Future[int]] = []
         for block in blocks_of(paths):
             seen.append(level.change(+1))
             futures.append(pool.submit(compress, block))  # waits while 32 blocks are pending

@@ -55,7 +55,8 @@ def open_iteration(
 
 def _submit(pool: ThreadPoolExecutor, produce: Callable[..., None], *args: Any) -> Future[None]:
     """Have a worker run the producer: its reader, if it ran it, would wait for itself."""
-    if pool._max_pending is None or pool._when_full in {"raise", "drop_oldest"}:
+    bound, policy = pool._max_pending, pool._when_full  # pyright: ignore[reportPrivateUsage]
+    if bound is None or policy in {"raise", "drop_oldest"}:
         return pool.submit(produce, *args)
     producer = pool._submit_in_time(None, produce, *args)
     assert producer is not None, "waiting for room has no limit"

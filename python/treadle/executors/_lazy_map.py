@@ -20,9 +20,9 @@ from treadle.errors import TimeoutError
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
     from typing import Any, TypeVar
 
+    from treadle._core import Future
     from treadle.executors.thread import ThreadPoolExecutor
 
     T = TypeVar("T")
@@ -46,7 +46,8 @@ class Calls:
         self._pool = pool
         self._fn = fn
         self._arguments: Iterator[tuple[Any, ...]] | None = arguments
-        most = (pool._max_pending or 1) + pool._max_workers
+        room = pool._max_pending or 1  # pyright: ignore[reportPrivateUsage]
+        most = room + pool._max_workers
         self._ahead = most if buffersize is None else buffersize
         self._held: tuple[Any, ...] | None = None
         self._error: BaseException | None = None
@@ -84,7 +85,8 @@ class Calls:
 
     def _submit_in_time(self, args: tuple[Any, ...]) -> Future[Any]:
         pool = self._pool
-        if self.end_time is None or pool._when_full != "block":
+        policy = pool._when_full  # pyright: ignore[reportPrivateUsage]
+        if self.end_time is None or policy != "block":
             return pool.submit(self._fn, *args)
         left = max(self.end_time - time.monotonic(), 0)
         future = pool._submit_in_time(left, self._fn, *args)

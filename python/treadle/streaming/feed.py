@@ -55,9 +55,10 @@ class Feed:
         bell: Bell,
     ) -> None:
         self._pool = pool
+        bound = pool._max_pending  # pyright: ignore[reportPrivateUsage]
+        lazily = bound is not None and pool._may_batch(())  # nobody has overridden `submit`
         # Gives None when the queue is full.
-        bounded = pool._max_pending is not None and pool._may_batch(())
-        self._submit: Callable[..., Any] = pool.try_submit if bounded else pool.submit
+        self._submit: Callable[..., Any] = pool.try_submit if lazily else pool.submit
         self._fn = fn
         self._concurrency = concurrency
         self.flight = flight
