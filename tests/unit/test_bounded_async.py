@@ -267,6 +267,18 @@ class TestLoopsAndBounds:
         threading.Timer(0.05, gate.open).start()
         assert asyncio.run(main("block")) != threading.get_ident()
 
+    def test_run_in_thread_waits_for_room_without_blocking_the_loop(
+        self, make_executor: MakePool, gate: Gate
+    ) -> None:
+        pool = full_pool(make_executor, gate)
+        blocking = treadle.run_in_thread(pow, executor=pool)
+
+        async def main() -> int:
+            asyncio.get_running_loop().call_soon(gate.open)
+            return await blocking(2, 3)
+
+        assert asyncio.run(main()) == 8
+
     def test_run_in_executor_drops_what_another_waits_for(
         self, make_executor: MakePool, gate: Gate
     ) -> None:
