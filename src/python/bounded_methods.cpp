@@ -7,6 +7,7 @@
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
 #include "python/room.hpp"
+#include "python/standard_submit.hpp"
 #include "python/waiting.hpp"
 
 namespace treadle::python {
@@ -48,8 +49,8 @@ PyObject* set_bound(PyObject* self, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-PyObject* try_submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                     PyObject* keyword_names) {
+PyObject* try_submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                            PyObject* keyword_names) {
   Pool* pool = pool_of(self);
   if (pool == nullptr || !has_callable("try_submit", positional)) return nullptr;
   Ref task = Ref::steal(make_task(*pool, arguments, positional - 1, keyword_names));
@@ -60,6 +61,21 @@ PyObject* try_submit(PyObject* self, PyObject* const* arguments, Py_ssize_t posi
   if (closed == Closed::kNo) Py_RETURN_NONE;
   pool->raise_refused(closed);
   return nullptr;
+}
+
+PyObject* try_submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                     PyObject* keyword_names) {
+  if (!standard_submit_replaced()) {
+    return try_submit_native(self, arguments, positional, keyword_names);
+  }
+  const Ref method = Ref::steal(PyObject_GetAttrString(self, "_try_submit_by_standard"));
+  return method ? PyObject_Vectorcall(method.get(), arguments, static_cast<std::size_t>(positional),
+                                      keyword_names)
+                : nullptr;
+}
+
+PyObject* submit_was_replaced(PyObject*, PyObject*) {
+  return PyBool_FromLong(standard_submit_replaced());
 }
 
 PyObject* submit_in_time(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,

@@ -1,7 +1,5 @@
 #include "python/executor.hpp"
 
-#include <atomic>
-
 #include "python/arguments.hpp"
 #include "python/asyncio_code.hpp"
 #include "python/batch.hpp"
@@ -12,6 +10,7 @@
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
 #include "python/python_worker.hpp"
+#include "python/standard_submit.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
 #include "python/work_queue.hpp"
@@ -42,24 +41,6 @@ Pool* pool_of(PyObject* self) {
 namespace {
 
 // ---- who submits
-
-// Tools (tracers) replace `submit` on the standard class; their replacement is meant for us, too.
-// Any change to the class gives it a new version tag, so one comparison tells that it has not
-// changed since the last look.
-bool standard_submit_replaced() {
-  static std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
-  auto* standard = reinterpret_cast<PyTypeObject*>(stdlib.executor);
-  const unsigned int last = unchanged.load(std::memory_order_relaxed);
-  if (standard->tp_version_tag == last && last != 0) return false;
-  const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
-  if (!now) {
-    PyErr_Clear();
-    return false;
-  }
-  if (now.get() != stdlib.executor_submit) return true;
-  unchanged.store(standard->tp_version_tag, std::memory_order_relaxed);
-  return false;
-}
 
 // False when a subclass or the instance overrides `submit`, or a tool has replaced it: whatever is
 // built on top of it has to call it then.
@@ -376,6 +357,8 @@ bool make_executor_type(PyObject* module) {
        "Raises RuntimeError after shutdown, as submit does.\n\n"
        "    >>> if pool.try_submit(send, sample) is None:\n"
        "    ...     dropped += 1"},
+      {"_try_submit_native", as_method(&try_submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_submit_was_replaced", submit_was_replaced, METH_NOARGS, nullptr},
       {"_submit_native", as_method(&submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_submit_plain", as_method(&submit_plain), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_map", map, METH_VARARGS, nullptr},

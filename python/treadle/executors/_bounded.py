@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from treadle.executors import _standard_submit
+
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +76,8 @@ class Bounded:
                 return pool.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
             try:
                 if ready is None or await ready:
+                    if pool._submit_was_replaced():
+                        return _standard_submit.submit_in(place, pool, fn, *args, **kwargs)  # type: ignore[return-value]
                     return place.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
             finally:
                 place.leave()

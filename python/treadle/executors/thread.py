@@ -269,6 +269,11 @@ class ThreadPoolExecutor(Bounded, Streaming, Executor):
     ) -> Future[Any]:
         return _standard_submit.submit(self, fn, *args, **kwargs)  # type: ignore[return-value]
 
+    def _try_submit_by_standard(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any] | None:
+        return _standard_submit.try_submit(self, fn, *args, **kwargs)  # type: ignore[return-value]
+
     def _accept_item(self, item: Any) -> None:
         _standard_submit.accept(self, item)
 
