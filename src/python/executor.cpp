@@ -340,14 +340,18 @@ bool make_executor_type(PyObject* module) {
       {"submit", as_method(&submit_method), METH_FASTCALL | METH_KEYWORDS,
        "submit($self, fn, /, *args, **kwargs)\n--\n\n"
        "Have fn(*args, **kwargs) called by a worker; return a Future for its outcome.\n\n"
-       "The call sees the caller's context variables.  Raises RuntimeError after shutdown, and\n"
-       "BrokenThreadPool when an initializer has failed.\n\n"
+       "The call sees the caller's context variables.  When the queue is full (`max_pending`), it\n"
+       "does what `when_full` says.  Raises RuntimeError after shutdown, BrokenThreadPool when an\n"
+       "initializer has failed, and treadle.errors.QueueFull where the pool is to raise that.\n\n"
        "    >>> pool.submit(pow, 2, 10).result()\n"
        "    1024"},
       {"submit_many", submit_many, METH_VARARGS,
        "submit_many($self, fn, /, *iterables)\n--\n\n"
        "Submit fn(*items) for each of zip(*iterables) at once; return the list of Futures.\n\n"
-       "All are queued in one operation, in order: none when the pool refuses.\n\n"
+       "All are queued in one operation, in order: none when the pool refuses.  With "
+       "`max_pending`\n"
+       "they are queued as room allows, or all or none where the pool raises QueueFull; when that\n"
+       "is interrupted, those that have not started are cancelled.\n\n"
        "    >>> [f.result() for f in pool.submit_many(abs, [-1, 2])]\n"
        "    [1, 2]"},
       {"try_submit", as_method(&try_submit), METH_FASTCALL | METH_KEYWORDS,

@@ -426,6 +426,52 @@ class TestInAChild:
             """
         ).split() == ["interrupted", "1", "[]"]
 
+    def test_ctrl_c_in_a_call_that_the_main_thread_runs_is_its_own(
+        self, run_child: Callable[..., str]
+    ) -> None:
+        assert (
+            run_child(
+                """
+            import os, signal, threading
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            pool = ThreadPoolExecutor(1, max_pending=1, when_full="run")
+            release, begun = threading.Event(), threading.Event()
+            pool.submit(lambda: (begun.set(), release.wait()))
+            begun.wait()
+            pool.submit(str)
+            threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+            try:
+                pool.submit(time.sleep, 20)
+            except KeyboardInterrupt:
+                print("interrupted")
+            release.set()
+            pool.shutdown()
+            """
+            ).strip()
+            == "interrupted"
+        )
+
+    def test_ctrl_c_in_a_batch_cancels_what_was_queued(self, run_child: Callable[..., str]) -> None:
+        assert run_child(
+            """
+            import os, signal, threading
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            pool = ThreadPoolExecutor(1, max_pending=5)
+            release, begun = threading.Event(), threading.Event()
+            pool.submit(lambda: (begun.set(), release.wait()))
+            begun.wait()
+            ran = []
+            threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+            try:
+                pool.submit_many(ran.append, range(20))
+            except KeyboardInterrupt:
+                print("interrupted")
+            release.set()
+            pool.shutdown()
+            print(ran)
+            """
+        ).split() == ["interrupted", "[]"]
+
     def test_a_signal_handler_may_submit_while_a_submit_is_blocked(
         self, run_child: Callable[..., str]
     ) -> None:
@@ -483,6 +529,8 @@ class TestInAChild:
             pool.submit(lambda: (begun.set(), release.wait()))
             begun.wait()
             queued = [pool.submit(str, n) for n in range(2)]
+            blocked = threading.Thread(target=pool._submit_in_time, args=(20, str))
+            blocked.start()
             child = os.fork()
             if child == 0:
                 cancelled = all(future.cancelled() for future in queued)
