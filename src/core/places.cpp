@@ -59,13 +59,17 @@ void Places::give_to_waiter() {
   served.wake();
 }
 
-void Places::went_on() {
+void Places::woke() {
+  const MutexLock lock(mutex_);
+  rousing_ = false;
+}
+
+void Places::pass_on() {
   for (;;) {
     Served served;
     {
       const MutexLock lock(mutex_);
-      rousing_ = false;
-      if (waiters_.empty() || take() == 0) return;
+      if (rousing_ || waiters_.empty() || take() == 0) return;
       served = serve_first_locked(PlaceWaiter::kGiven);
     }
     served.wake();

@@ -8,11 +8,12 @@
 //  1. Free and taken places together are `bound()`.  Who finds one free takes it with one atomic
 //     operation.  `word_` has kWaited exactly while `waiters_` is not empty: a place that comes
 //     back then goes to the one who has waited longest.
-//  2. One thread at a time is being roused: has been given a place, and has not said by `went_on`
-//     that it is awake.  What comes back until then is free, and the thread that goes on has the
-//     next one roused if anything is left.  So a thread that submits more finds what was given back
-//     while it woke up, and a queue that runs empty does not wake all who wait, each for one place.
-//     No place is free while somebody waits but in that time.
+//  2. One thread at a time is being roused: has been given a place, and has not said by `woke` that
+//     it is awake.  What comes back until then is free, so that a thread which submits more finds
+//     what was given back while it woke up, and a queue that runs empty does not wake all who wait,
+//     each for one place.  Afterwards it calls `pass_on`, which rouses the next if anything is
+//     left; or it knows that a place is about to come back, which does the same.  No place is
+//     free while somebody waits but in that time.
 //  3. A waiter leaves the list once: served (its word changes under the mutex), or by `leave`.
 //     A thread may go on, and its waiter cease to exist, as soon as the word has changed: from then
 //     on only the word's address is used.  A waiter with a `call` exists until that returns.
@@ -89,10 +90,12 @@ class Places {
   // has left.
   [[nodiscard]] Entered enter(PlaceWaiter& waiter) TREADLE_EXCLUDES(mutex_);
   // A thread that was served with a place says so as soon as it is awake; one that may tarry need
-  // not.
-  void went_on() TREADLE_EXCLUDES(mutex_);
+  // not.  Either has to pass on then (invariant 2).
+  void woke() TREADLE_EXCLUDES(mutex_);
+  // Gives free places to those who wait.
+  void pass_on() TREADLE_EXCLUDES(mutex_);
   // The waiter waits no more.  False when it has been served meanwhile: a place that it was given
-  // is still its own, and a thread has to say that it went on.
+  // is still its own, and a thread has to say that it woke.
   [[nodiscard]] bool leave(PlaceWaiter& waiter) TREADLE_EXCLUDES(mutex_);
   // Moves when a fork has emptied the list.
   [[nodiscard]] std::uint32_t epoch() const { return epoch_.load(std::memory_order_relaxed); }

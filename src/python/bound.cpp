@@ -52,7 +52,7 @@ PyObject* push_by_dropping(Pool& pool, Ref task) {
     // Others are about to queue a task, or to give a place back: no worker is needed for that.
     switch (wait_for_room(pool, Clock::now() + std::chrono::milliseconds(1))) {
       case Room::kTaken:
-        return push_placed(pool, task.release());
+        return push_in_room(pool, task.release());
       case Room::kTimedOut:
         break;
       case Room::kError:
@@ -69,7 +69,7 @@ PyObject* push_by_waiting(Pool& pool, Ref task) {
   PythonWorker* worker = own_worker(pool);
   if (worker != nullptr && willing_worker() != nullptr) return run_here(pool, std::move(task));
   const BlockedWorker blocked(worker);
-  return wait_for_room(pool, std::nullopt) == Room::kTaken ? push_placed(pool, task.release())
+  return wait_for_room(pool, std::nullopt) == Room::kTaken ? push_in_room(pool, task.release())
                                                            : nullptr;
 }
 

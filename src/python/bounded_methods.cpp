@@ -92,7 +92,7 @@ PyObject* submit_in_time(PyObject* self, PyObject* const* arguments, Py_ssize_t 
   if (pool->bound() == nullptr) return push_to_queue(pool, task.release());
   switch (find_room(*pool, deadline)) {
     case Room::kTaken:
-      return push_placed(*pool, task.release());
+      return push_in_room(*pool, task.release());
     case Room::kTimedOut:
       Py_RETURN_NONE;
     case Room::kError:

@@ -43,6 +43,21 @@ bool displace_outer_waits(const Places& places) {
 
 }  // namespace
 
+PyObject* push_in_room(Pool& pool, PyObject* task) {
+  PyObject* pushed = push_placed(pool, task);
+  // A worker that is awake without a task will take one, and give its place back: to whoever waits.
+  // Until then this thread may use what is free, and the next need not be woken for what it leaves.
+  // Not so where there are more threads than allowed: that one may leave instead.
+  const Scheduler::Counts counts = pool.scheduler().counts();
+  if (pushed != nullptr && counts.searching != 0 &&
+      counts.threads <= pool.scheduler().max_workers()) {
+    return pushed;
+  }
+  const SavedError saved;
+  pool.bound()->places.pass_on();
+  return pushed;
+}
+
 Room wait_for_room(Pool& pool, Deadline deadline) {
   const PoolPtr kept(&pool);
   Places& places = pool.bound()->places;
@@ -66,10 +81,11 @@ Room wait_for_room(Pool& pool, Deadline deadline) {
       waited = wait_for_change(wait.waiter.word, PlaceWaiter::kWaiting, deadline);
     }
     const bool given = wait.end();
-    if (given && !wait.waiter.may_tarry) places.went_on();
+    if (given && !wait.waiter.may_tarry) places.woke();
     if (waited == Waited::kError) {
       const SavedError saved;
       if (given) places.give_back();
+      places.pass_on();
       return Room::kError;
     }
     if (given) return Room::kTaken;

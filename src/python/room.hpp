@@ -12,8 +12,11 @@ enum class Room : std::uint8_t {
   kError,     // the pool takes no more, or a signal handler raised: the error is set
 };
 
-// Takes a place; sleeps until there is one, detached and awake for signals.
+// Takes a place, for `push_in_room`; sleeps until there is one, detached and awake for signals.
 [[nodiscard]] Room wait_for_room(Pool& pool, Deadline deadline);
+
+// Queues a new task, whose reference is taken, in such a place.
+[[nodiscard]] PyObject* push_in_room(Pool& pool, PyObject* task);
 
 // A place that one task of an event loop waits for, or has.
 [[nodiscard]] bool make_place_type(PyObject* module);

@@ -32,7 +32,8 @@ Got wait_for_place(Places& places, Deadline deadline, bool tarries = false) {
     if (places.leave(waiter)) return Got::kNothing;
   }
   if (waiter.word.load(std::memory_order_acquire) == PlaceWaiter::kClosed) return Got::kClosed;
-  if (!tarries) places.went_on();
+  if (!tarries) places.woke();
+  places.pass_on();
   return Got::kPlace;
 }
 
@@ -135,10 +136,12 @@ void the_first_to_wait_is_the_first_to_be_served() {
   CHECK(given(0) && !given(1));
   places.give_back();  // free: whom the first place rouses may want it
   CHECK(!given(1) && places.taken() == 1);
-  places.went_on();
+  places.woke();
+  places.pass_on();
   CHECK(given(1) && !given(2) && places.taken() == 2);
   CHECK(!places.leave(waiters[1]) && places.leave(waiters[2]));
-  places.went_on();
+  places.woke();
+  places.pass_on();
   places.give_back();
   places.give_back();
   CHECK(places.taken() == 0);
