@@ -224,6 +224,31 @@ class TestBlockedSubmits:
             one.get().result(LIMIT)
         assert sorted(ran) == list(range(8))
 
+    @pytest.mark.parametrize("count", [2, 5])
+    def test_whoever_fits_gets_in_though_every_worker_is_busy_again(
+        self, make_executor: MakePool, count: int
+    ) -> None:
+        pool = make_executor(count, max_pending=count)
+        for _ in range(20):
+            first, second = Gate(), Gate()
+            occupy(pool, first, count)
+            for _ in range(count):
+                pool.submit(second.wait)
+            let_in = threading.Semaphore(0)
+
+            def submit_once(let_in: threading.Semaphore = let_in) -> None:
+                pool.submit(str)
+                let_in.release()
+
+            blocked = [in_thread(submit_once) for _ in range(count + 3)]
+            first.open()
+            second.await_arrivals(count)
+            for _ in range(count):
+                assert let_in.acquire(timeout=LIMIT)
+            second.open()
+            for one in blocked:
+                one.get()
+
     def test_many_of_them_never_exceed_the_bound(self, make_executor: MakePool, gate: Gate) -> None:
         bound = 3
         pool = make_executor(2, max_pending=bound)
