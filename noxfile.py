@@ -361,6 +361,7 @@ def examples(session: nox.Session) -> None:
     session.run("python", "examples/crawl.py")
     session.run("python", "examples/slow_call.py")
     session.run("python", "examples/largest_files.py", "python")
+    session.run("python", "examples/backpressure.py", "CHANGELOG.md", "README.md")
 
 
 @nox.session

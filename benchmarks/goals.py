@@ -103,6 +103,7 @@ GOALS: Final[dict[str, tuple[Goal, ...]]] = {
     "submit-only": (Faster(STDLIB, 30),),
     "submit-histograms": (Above("without histograms", 100e-9), Faster(STDLIB, 20)),
     "submit-many": (Faster("loop of submit", 1.2),),
+    "bounded-producers": (Faster(STDLIB, 20), AtMost("without a bound", 1.5)),
     "submit-context": (Faster(STDLIB, 20),),
     "map-ordered": (
         Faster(STDLIB, 80),

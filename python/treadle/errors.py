@@ -1,8 +1,9 @@
-"""The exceptions that treadle raises: the standard library's own, or heirs of them."""
+"""The exceptions that treadle raises: the standard library's own, and what it has no word for."""
 
 from __future__ import annotations
 
 import builtins
+import queue
 from concurrent.futures import BrokenExecutor, CancelledError, InvalidStateError, TimeoutError
 from concurrent.futures.thread import BrokenThreadPool
 
@@ -12,6 +13,7 @@ __all__ = [
     "CancelledError",
     "DeadlineExceeded",
     "InvalidStateError",
+    "QueueFull",
     "TimeoutError",
 ]
 
@@ -25,3 +27,15 @@ else:  # before Python 3.11
 
     class DeadlineExceeded(TimeoutError, builtins.TimeoutError):
         """The deadline of a task passed before it started; it was not run."""
+
+
+class QueueFull(RuntimeError, queue.Full):
+    """A call was refused, as many wait already as the pool's `max_pending` allows.
+
+    Example::
+
+        try:
+            pool.submit(send, sample)
+        except QueueFull:
+            dropped += 1
+    """

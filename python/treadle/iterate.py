@@ -53,6 +53,16 @@ def open_iteration(
     return Iteration(pool, generator_fn, args, kwargs, buffersize)
 
 
+def _submit(pool: ThreadPoolExecutor, produce: Callable[..., None], *args: Any) -> Future[None]:
+    """Have a worker run the producer: its reader, if it ran it, would wait for itself."""
+    bound, policy = pool._max_pending, pool._when_full  # pyright: ignore[reportPrivateUsage]
+    if bound is None or policy in {"raise", "drop_oldest"}:
+        return pool.submit(produce, *args)
+    producer = pool._submit_in_time(None, produce, *args)
+    assert producer is not None, "waiting for room has no limit"
+    return producer
+
+
 class Iteration(Generic[T]):
     """The items of `pool.iterate`; an iterator and an async iterator."""
 
@@ -69,7 +79,7 @@ class Iteration(Generic[T]):
         belt = Belt(buffersize)
         running = Running(pool, belt)  # known before it runs: a shutdown in between must see it
         try:
-            producer = pool.submit(belt.produce, fn, args, kwargs)
+            producer = _submit(pool, belt.produce, fn, args, kwargs)
         except BaseException:
             running.forget()
             raise

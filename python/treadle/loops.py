@@ -133,7 +133,9 @@ def run_in_thread(fn: Any = None, /, *, executor: Executor | None = None) -> Any
         if executor is None:
             return await _in_shared_pool(fn, *args, **kwargs)
         if isinstance(executor, ThreadPoolExecutor):
-            return await executor.submit(fn, *args, **kwargs)
+            if executor._max_pending is None:  # pyright: ignore[reportPrivateUsage]
+                return await executor.submit(fn, *args, **kwargs)
+            return await (await executor.submit_async(fn, *args, **kwargs))
         import asyncio
 
         loop = asyncio.get_running_loop()

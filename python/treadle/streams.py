@@ -112,6 +112,8 @@ class Stream(Generic[T]):
         try:
             if not feed.ended and self._source is not None:
                 feed.fill(self._source)
+                if feed.must_wait_for_room():
+                    feed.submit_held()
             if not feed.is_empty():
                 future: list[Future[T] | None] = [feed.flight.take()]
                 if not feed.closed:
@@ -184,6 +186,9 @@ class Stream(Generic[T]):
         """Wait until a result is ready; raise what ends the stream when none will be."""
         feed = self._feed
         while not feed.flight.ready():
+            if self._pump is None and feed.must_wait_for_room():
+                await feed.submit_held_async()
+                continue
             if self._source is None and self._pump is None and feed.has_room():
                 await self._open_async_source()
                 continue

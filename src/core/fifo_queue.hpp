@@ -64,6 +64,16 @@ class FifoQueue {
     return nullptr;
   }
 
+  // Takes out every task that `wanted` accepts, in order.  Walks the queue.
+  template <class Wanted>
+  FifoQueue remove_all(Wanted wanted) {
+    FifoQueue kept;
+    FifoQueue removed;
+    while (Task* task = pop_front()) (wanted(*task) ? removed : kept).push_back(*task);
+    swap(kept);
+    return removed;
+  }
+
   void swap(FifoQueue& other) noexcept {
     std::swap(head_, other.head_);
     std::swap(tail_, other.tail_);

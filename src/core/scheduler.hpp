@@ -79,12 +79,18 @@ class Scheduler {
   [[nodiscard]] Pushed push_all(FifoQueue& tasks) { return push_all(tasks, tasks.size()); }
   // The same for tasks that stand for another number of them, which is what counts as submitted.
   [[nodiscard]] Pushed push_all(FifoQueue& tasks, std::uint64_t submitted) TREADLE_EXCLUDES(mutex_);
+  // A task that never comes into the queue counts as submitted, too.
+  void count_unqueued() TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    ++submitted_;
+  }
   // True when one more thread is wanted (invariant 4); it is then counted already.
   [[nodiscard]] bool grow_more() TREADLE_EXCLUDES(mutex_);
   // The thread that was asked for could not be started.  Returns a worker to call, or null.
   Worker* cancel_growth() TREADLE_EXCLUDES(mutex_);
 
   // A worker's life, on its own thread, entered.
+  //   host.took(Task&)  it has left the queue; the last task's outcome may not be visible yet;
   //   bool host.run(Task&)  runs it; true when announcing its outcome runs no user code;
   //   const ParkingWord* host.announce(Task&)  makes the outcome visible and lets the task go;
   //                         returns the word on which threads wait for it, or null;
@@ -132,8 +138,13 @@ class Scheduler {
     const MutexLock lock(mutex_);
     return queue_.remove_first(wanted);
   }
-
-  // The same for all of them.
+  // The same, the oldest of the least urgent.
+  template <class Wanted>
+  Task* withdraw_oldest(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.remove_oldest(wanted);
+  }
+  // Takes back all of them.
   template <class Wanted>
   FifoQueue withdraw_all(Wanted wanted) TREADLE_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
@@ -203,23 +214,28 @@ class Scheduler {
 
 template <class Host>
 void Scheduler::work(Worker& self, Host& host) {
+  const auto take_next = [&] {
+    const Taken taken = take(self);
+    if (taken.task != nullptr) host.took(*taken.task);
+    return taken;
+  };
   for (;;) {
     // Threads that wait for the last outcome before this worker sleeps.  They are woken after
     // `leave`: woken earlier, they would find the interpreter taken and sleep a second time.
     const ParkingWord* waiting = nullptr;
-    Taken next = take(self);
+    Taken next = take_next();
     while (next.task != nullptr) {
       if (next.wake != nullptr) next.wake->call();
       Task& task = *next.task;
       if (host.run(task)) {
-        next = take(self);  // before the outcome is visible: invariant 4
+        next = take_next();  // before the outcome is visible: invariant 4
         waiting = host.announce(task);
       } else {
         // User code runs now, which may wait for a task that this worker must not hold back.
         waiting = host.announce(task);
         if (waiting != nullptr) unpark_all(waiting);
         waiting = nullptr;
-        next = take(self);
+        next = take_next();
       }
       if (waiting != nullptr && next.task != nullptr) unpark_all(waiting);
     }

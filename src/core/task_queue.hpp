@@ -78,12 +78,26 @@ class TaskQueue {
     return nullptr;
   }
 
+  // Takes out, of the tasks that `wanted` accepts, the oldest among the least urgent: those of the
+  // highest level.  Null when there is none.  Walks the queue.
+  template <class Wanted>
+  Task* remove_oldest(Wanted wanted) {
+    Rank* oldest = nullptr;
+    for (auto at = ranked_.rbegin(); at != ranked_.rend(); ++at) {
+      if (oldest != nullptr && at->level() != oldest->level()) break;
+      if (!wanted(*at->task_)) continue;
+      if (oldest == nullptr || at->sequence_ < oldest->sequence_) oldest = &*at;
+    }
+    if (oldest == nullptr || oldest->level() <= 0) {
+      if (Task* plain = plain_.remove_first(wanted)) return plain;
+    }
+    return oldest != nullptr ? take(*oldest) : nullptr;
+  }
+
   // Takes out all tasks that `wanted` accepts, in the order of `remove_first`.  Walks the queue.
   template <class Wanted>
   FifoQueue remove_all(Wanted wanted) {
-    FifoQueue removed, kept;
-    while (Task* task = plain_.pop_front()) (wanted(*task) ? removed : kept).push_back(*task);
-    plain_.swap(kept);
+    FifoQueue removed = plain_.remove_all(wanted);
     for (auto at = ranked_.begin(); at != ranked_.end();) {
       Rank& rank = *at++;
       if (wanted(*rank.task_)) removed.push_back(*take(rank));

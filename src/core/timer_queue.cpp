@@ -4,19 +4,35 @@
 
 namespace treadle {
 
+bool TimerQueue::insert_locked(Timer& timer, Clock::time_point at) {
+  timer.at_ = at;
+  timers_.insert(timer);
+  if (&*timers_.begin() != &timer) return false;
+  changed_.fetch_add(1, std::memory_order_release);  // pairs with the look of `park`
+  return true;
+}
+
 bool TimerQueue::arm(Timer& timer, Clock::time_point at) {
-  bool was_armed = false;
+  bool was_armed = false, earliest = false;
   {
     const MutexLock lock(mutex_);
     was_armed = std::exchange(timer.armed_, true);
     if (was_armed) timers_.erase(timers_.iterator_to(timer));
-    timer.at_ = at;
-    timers_.insert(timer);
-    if (&*timers_.begin() != &timer) return !was_armed;
-    changed_.fetch_add(1, std::memory_order_release);  // pairs with the look of `park`
+    earliest = insert_locked(timer, at);
   }
-  unpark_all(&changed_);
+  if (earliest) unpark_all(&changed_);
   return !was_armed;
+}
+
+bool TimerQueue::arm_first(Timer& timer, Clock::time_point at) {
+  bool earliest = false;
+  {
+    const MutexLock lock(mutex_);
+    if (std::exchange(timer.armed_, true)) return false;
+    earliest = insert_locked(timer, at);
+  }
+  if (earliest) unpark_all(&changed_);
+  return true;
 }
 
 bool TimerQueue::disarm(Timer& timer) {

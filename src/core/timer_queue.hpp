@@ -38,6 +38,8 @@ class TimerQueue {
  public:
   // Arms the timer, or moves it when it is armed.  True when it was not.
   bool arm(Timer& timer, Clock::time_point at) TREADLE_EXCLUDES(mutex_);
+  // The same for a timer that is not armed; one that is stays as it is.
+  bool arm_first(Timer& timer, Clock::time_point at) TREADLE_EXCLUDES(mutex_);
   // True when it was armed.
   bool disarm(Timer& timer) TREADLE_EXCLUDES(mutex_);
   // The earliest timer that is due, disarmed; null when none is.
@@ -51,6 +53,9 @@ class TimerQueue {
   void reset_after_fork() { mutex_.reset_after_fork(); }
 
  private:
+  // Whether it is the earliest now.
+  bool insert_locked(Timer& timer, Clock::time_point at) TREADLE_REQUIRES(mutex_);
+
   Mutex mutex_;
   boost::intrusive::multiset<Timer> timers_ TREADLE_GUARDED_BY(mutex_);
   ParkingWord changed_{0};

@@ -1,6 +1,7 @@
 #include "python/current_task.hpp"
 
 #include "python/arguments.hpp"
+#include "python/caller_runs.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -19,6 +20,13 @@ PyTypeObject* task_type = nullptr;
 
 CurrentTask& task_of(PyObject* self) { return *reinterpret_cast<CurrentTask*>(self); }
 
+// The future of the calling thread's task, or null.
+Future* current_future() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->future();
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr ? worker->current_future() : nullptr;
+}
+
 // The qualified name of what the worker calls, or of its type.
 Ref name_of_call(const Call* call) {
   if (call == nullptr) return Ref::steal(PyUnicode_FromString(""));
@@ -31,25 +39,30 @@ Ref name_of_call(const Call* call) {
   return Ref::steal(PyUnicode_FromString(Py_TYPE(call->callable())->tp_name));
 }
 
+const Call* current_call() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->call();
+  return PythonWorker::current()->current_call();
+}
+
 PyObject* check_cancelled(PyObject*, PyObject*) {
-  const PythonWorker* worker = PythonWorker::current();
-  Future* future = worker != nullptr ? worker->current_future() : nullptr;
+  Future* future = current_future();
   if (future == nullptr || !future->cancel_requested()) Py_RETURN_NONE;
   PyErr_SetNone(stdlib.cancelled_error);
   return nullptr;
 }
 
 PyObject* current_task(PyObject*, PyObject*) {
-  PythonWorker* worker = PythonWorker::current();
-  Future* future = worker != nullptr ? worker->current_future() : nullptr;
+  Future* future = current_future();
   if (future == nullptr) Py_RETURN_NONE;
-  PyObject* known = worker->task_view().get();
+  PythonWorker* worker = PythonWorker::current();
+  const Outsider* outsider = Outsider::current();
+  PyObject* known = outsider == nullptr ? worker->task_view().get() : nullptr;
   if (known != nullptr && task_of(known).future == future->object()) return Py_NewRef(known);
 
   const TaskOptions* options = future->options();
   Ref name = options != nullptr && options->settings && options->settings->name
                  ? Ref::borrow(options->settings->name.get())
-                 : name_of_call(worker->current_call());
+                 : name_of_call(current_call());
   Ref priority = Ref::steal(PyLong_FromLongLong(options != nullptr ? options->priority() : 0));
   PyObject* self = name && priority ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
@@ -57,7 +70,9 @@ PyObject* current_task(PyObject*, PyObject*) {
   task_of(self).name = name.release();
   task_of(self).priority = priority.release();
   // Not for the callbacks of a future whose call has ended: nobody would let it go.
-  if (worker->current_call() != nullptr) worker->task_view() = Ref::borrow(self);
+  if (outsider == nullptr && worker->current_call() != nullptr) {
+    worker->task_view() = Ref::borrow(self);
+  }
   return self;
 }
 

@@ -1,319 +1,21 @@
 #include "python/executor.hpp"
 
-#include <atomic>
-
-#include "python/arguments.hpp"
-#include "python/asyncio_code.hpp"
-#include "python/batch.hpp"
-#include "python/blocking_function.hpp"
-#include "python/context.hpp"
-#include "python/loop_bridge.hpp"
-#include "python/map_job.hpp"
-#include "python/pool.hpp"
+#include "python/batches.hpp"
+#include "python/bounded_methods.hpp"
 #include "python/pool_size.hpp"
-#include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
-#include "python/waiting.hpp"
+#include "python/submission.hpp"
 #include "python/work_queue.hpp"
 
 namespace treadle::python {
 
-namespace {
-
-struct Executor {
-  PoolPtr pool;
-};
-
 HeapType<Executor> executor_type;
 
-PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names);
-
-}  // namespace
-
-PyTypeObject* executor_base() { return executor_type.type(); }
-
-Pool* pool_of(PyObject* self) {
-  Pool* pool = executor_type.data(self).pool.get();
-  if (pool == nullptr) [[unlikely]] {
-    PyErr_Format(PyExc_RuntimeError, "%s.__init__() was not called", Py_TYPE(self)->tp_name);
-  }
-  return pool;
-}
-
-// ---- who submits
-
-namespace {
-
-// The version of the standard class when its `submit` was last seen to be the original one.
-std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
-
-// Tools (tracers) replace `submit` on the standard class; their replacement is meant for us, too.
-// Any change to the class gives it a new version tag, so one comparison tells that it has not
-// changed since the last look.
-inline bool is_standard_class_unchanged() {
-  const unsigned int last = unchanged.load(std::memory_order_relaxed);
-  return reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag == last && last != 0;
-}
-
-}  // namespace
-
-bool standard_submit_replaced() {
-  if (is_standard_class_unchanged()) return false;
-  const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
-  if (!now) {
-    PyErr_Clear();
-    return false;
-  }
-  if (now.get() != stdlib.executor_submit) return true;
-  unchanged.store(reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag,
-                  std::memory_order_relaxed);
-  return false;
+void raise_uninitialized(PyObject* executor) {
+  PyErr_Format(PyExc_RuntimeError, "%s.__init__() was not called", Py_TYPE(executor)->tp_name);
 }
 
 namespace {
-
-// False when a subclass or the instance overrides `submit`, or a tool has replaced it: whatever is
-// built on top of it has to call it then.
-bool uses_own_submit(PyObject* self) {
-  const Ref submit = Ref::steal(PyObject_GetAttr(self, names.submit));
-  if (!submit) PyErr_Clear();
-  return submit && PyCFunction_Check(submit.get()) != 0 &&
-         PyCFunction_GET_FUNCTION(submit.get()) == as_method(&submit_method) &&
-         !standard_submit_replaced();
-}
-
-// A future with its call, for the queue: the reference returned is the caller's.
-PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                    PyObject* keyword_names, Moment submission) {
-  if (!is_for_threads(arguments[0], "submit")) return nullptr;
-  Ref self = Ref::steal(Future::make());
-  if (!self) return nullptr;
-  Future& future = Future::of(self.get());
-  if (!future.store_call(arguments, positional, keyword_names, pool.id(), submission)) {
-    return nullptr;
-  }
-  if (pool.propagates_context()) {
-    bool failed = false;
-    future.set_context(capture_context(failed));
-    if (failed) return nullptr;
-  }
-  return self.release();
-}
-
-// The same, as a task of the family of the one that the calling thread runs, if it runs one.
-PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names, Moment submission) {
-  PyObject* task = make_task(pool, arguments, positional, keyword_names, submission);
-  if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
-      [[unlikely]] {
-    if (Future* submitter = worker->current_future()) submitter->adopt(task);
-  }
-  return task;
-}
-
-// Queues a new task, whose reference is taken: a new one, or null with an error set.
-PyObject* push_task(Pool* pool, PyObject* object) {
-  Future& future = Future::of(object);
-  Py_INCREF(object);  // the queue's reference
-  const Scheduler::Pushed pushed = pool->scheduler().push(future);
-  if (pushed.wake == nullptr && !pushed.grow && pushed.refused == Closed::kNo) return object;
-
-  if (pushed.refused != Closed::kNo) {
-    if (TimedOptions* limits = future.limits()) limits->stop_watching();
-    Py_DECREF(object);
-    Py_DECREF(object);
-    pool->raise_refused(pushed.refused);
-    return nullptr;
-  }
-  const PoolPtr kept(pool);  // starting a thread runs Python code
-  if (pool->follow_up(pushed)) return object;
-  const SavedError saved;
-  if (pool->scheduler().withdraw([&](Task& task) { return &task == &future; }) != nullptr) {
-    pool->statistics().take_back();
-    Py_DECREF(object);
-  }
-  if (TimedOptions* limits = future.limits()) limits->stop_watching();
-  Py_DECREF(object);
-  return nullptr;
-}
-
-// The same with what the order says, and the deadline of the task that submits.
-Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
-  const auto make = order.settings && !order.settings->inherits ? &make_task : &make_own_task;
-  Ref task = Ref::steal(make(pool, submission.arguments, submission.positional,
-                             submission.keyword_names, pool.statistics().submission()));
-  if (!task) return task;
-  if (order.settings && order.settings->context) {
-    Ref context = Ref::steal(PyContext_Copy(order.settings->context.get()));
-    if (!context) return {};
-    Future::of(task.get()).replace_context(std::move(context));
-  }
-  return give_options(Future::of(task.get()), pool, std::move(order)) ? std::move(task) : Ref();
-}
-
-}  // namespace
-
-PyObject* submit_ordered(PyObject* self, const Submission& submission, Order order) {
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
-  Ref task = make_ordered_task(*pool, submission, std::move(order));
-  return task ? push_task(pool, task.release()) : nullptr;
-}
-
-PyObject* submit_for_loop(PyObject* self, PyObject* loop, const Submission& submission,
-                          Order order) {
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
-  Ref task = make_ordered_task(*pool, submission, std::move(order));
-  Ref destination = task ? new_future_of(loop) : Ref();
-  if (!destination || !Future::of(task.get()).bind_to_loop(loop, destination.get())) return nullptr;
-  const Ref pushed = Ref::steal(push_task(pool, task.release()));
-  return pushed ? destination.release() : nullptr;
-}
-
-PyObject* submit_by_standard(PyObject* self, const Submission& submission) {
-  const Ref method = Ref::steal(PyObject_GetAttrString(self, "_submit_by_standard"));
-  return method ? PyObject_Vectorcall(method.get(), submission.arguments,
-                                      static_cast<std::size_t>(submission.positional + 1),
-                                      submission.keyword_names)
-                : nullptr;
-}
-
-namespace {
-
-// submit, whatever tools have done to the standard class.
-PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names) {
-  if (positional == 0) {
-    PyErr_SetString(PyExc_TypeError,
-                    "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'");
-    return nullptr;
-  }
-  if (submitter_has_limits()) [[unlikely]] {
-    return submit_ordered(self, {arguments, positional - 1, keyword_names}, {});
-  }
-  Pool* pool = pool_of(self);
-  if (pool == nullptr) return nullptr;
-  PyObject* object = make_own_task(*pool, arguments, positional - 1, keyword_names,
-                                   pool->statistics().submission());
-  return object != nullptr ? push_task(pool, object) : nullptr;
-}
-
-PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names) {
-  if (is_standard_class_unchanged() || !standard_submit_replaced()) {
-    if (positional != 0 && keyword_names == nullptr) {
-      if (const Ref loop = loop_of_caller(self)) {
-        return submit_for_loop(self, loop.get(), {arguments, positional - 1, nullptr}, {});
-      }
-    }
-    return submit_native(self, arguments, positional, keyword_names);
-  }
-  if (positional == 0) return submit_native(self, arguments, positional, keyword_names);  // fails
-  return submit_by_standard(self, {arguments, positional - 1, keyword_names});
-}
-
-// _submit_plain(fn, ...): submit, if nothing is odd: neither the function, nor the caller (a worker
-// of any pool), nor `submit` itself.  None otherwise.
-PyObject* submit_plain(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
-                       PyObject* keyword_names) {
-  if (positional == 0 || !is_plainly_blocking(arguments[0]) || standard_submit_replaced() ||
-      PythonWorker::current() != nullptr) {
-    Py_RETURN_NONE;
-  }
-  return submit_native(self, arguments, positional, keyword_names);
-}
-
-// ---- batches
-
-PyObject* submit_one_by_one(PyObject* self, PyObject* fn, const Batch& batch) {
-  const Ref bound = Ref::steal(PyObject_GetAttr(self, names.submit));
-  Ref futures = bound ? Ref::steal(PyList_New(0)) : Ref();
-  for (Py_ssize_t i = 0; futures && i < batch.size(); ++i) {
-    std::vector<PyObject*> call{fn};
-    call.insert(call.end(), batch.arguments(i), batch.arguments(i) + batch.arity());
-    const Ref future =
-        Ref::steal(PyObject_Vectorcall(bound.get(), call.data(), call.size(), nullptr));
-    if (!future || PyList_Append(futures.get(), future.get()) < 0) return nullptr;
-  }
-  return futures.release();
-}
-
-PyObject* submit_many(PyObject* self, PyObject* args) {
-  if (PyTuple_GET_SIZE(args) < 2) {
-    PyErr_SetString(PyExc_TypeError, "submit_many() needs a callable and at least one iterable");
-    return nullptr;
-  }
-  PyObject* fn = PyTuple_GET_ITEM(args, 0);
-  const Ref iterables = Ref::steal(PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)));
-  Batch batch;
-  if (!iterables || !batch.gather(iterables.get())) return nullptr;
-  if (!uses_own_submit(self)) return submit_one_by_one(self, fn, batch);
-  Pool* pool = pool_of(self);
-  Ref futures = pool != nullptr ? Ref::steal(PyList_New(batch.size())) : Ref();
-  if (!futures) return nullptr;
-  const PoolPtr kept(pool);
-  const Moment submission = pool->statistics().submission();
-  std::vector<PyObject*> call(static_cast<std::size_t>(batch.arity()) + 1, fn);
-  for (Py_ssize_t i = 0; i < batch.size(); ++i) {
-    std::copy_n(batch.arguments(i), batch.arity(), call.begin() + 1);
-    PyObject* future = make_own_task(*pool, call.data(), batch.arity(), nullptr, submission);
-    if (future == nullptr) return nullptr;
-    PyList_SET_ITEM(futures.get(), i, future);
-  }
-  FifoQueue queue;
-  for (Py_ssize_t i = 0; i < batch.size(); ++i) {
-    queue.push_back(Future::of(Py_NewRef(PyList_GET_ITEM(futures.get(), i))));
-  }
-  const Scheduler::Pushed pushed = pool->scheduler().push_all(queue);
-  if (pushed.refused != Closed::kNo) {
-    while (Task* task = queue.pop_front()) Py_DECREF(static_cast<Future*>(task)->object());
-    pool->raise_refused(pushed.refused, static_cast<std::uint64_t>(batch.size()));
-    return nullptr;
-  }
-  if (pool->follow_up_all(pushed)) return futures.release();
-  const SavedError saved;
-  for (Py_ssize_t i = 0; i < batch.size(); ++i) {
-    Future::of(PyList_GET_ITEM(futures.get(), i)).cancel_for_pool();
-  }
-  return nullptr;
-}
-
-// _map(fn, iterables, timeout, ordered): the iterator of `map` and `map_unordered`.
-PyObject* map(PyObject* self, PyObject* args) {
-  PyObject *fn = nullptr, *iterables = nullptr, *timeout = nullptr;
-  int ordered = 1;
-  if (PyArg_ParseTuple(args, "OO!Op:_map", &fn, &PyTuple_Type, &iterables, &timeout, &ordered) ==
-      0) {
-    return nullptr;
-  }
-  Pool* pool = pool_of(self);
-  MapJob::Plan plan;
-  Batch batch;
-  if (pool == nullptr || !is_for_threads(fn, "map") || !parse_timeout(timeout, plan.deadline) ||
-      !batch.gather(iterables)) {
-    return nullptr;
-  }
-  plan.fn = Ref::borrow(fn);
-  plan.ordered = ordered != 0;
-  plan.arity = batch.arity();
-  bool failed = false;
-  if (pool->propagates_context()) plan.context = capture_context(failed);
-  plan.arguments = PyMem_New(PyObject*, static_cast<std::size_t>(batch.size() * batch.arity()));
-  if (plan.arguments == nullptr) return PyErr_NoMemory();
-  for (; plan.count < batch.size(); ++plan.count) {
-    PyObject* const* from = batch.arguments(plan.count);
-    PyObject** to = plan.arguments + plan.count * plan.arity;
-    for (Py_ssize_t k = 0; k < plan.arity; ++k) to[k] = Py_NewRef(from[k]);
-  }
-  plan.submission = pool->statistics().submission();
-  const MapJobPtr job(new MapJob(pool, std::move(plan)));
-  if (failed || !job->submit()) return nullptr;
-  return MapJob::make_iterator(job);
-}
-
-// ---- life
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
@@ -338,7 +40,7 @@ PyObject* open(PyObject* self, PyObject* args) {
 PyObject* close(PyObject* self, PyObject*) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  pool->scheduler().close(Closed::kShutdown);
+  pool->close(Closed::kShutdown);
   Py_RETURN_NONE;
 }
 
@@ -353,15 +55,9 @@ PyObject* cancel_queued(PyObject* self, PyObject*) {
 PyObject* break_pool(PyObject* self, PyObject* exception) {
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  pool->scheduler().close(Closed::kBroken);
+  pool->close(Closed::kBroken);
   pool->fail_queued(exception);
   Py_RETURN_NONE;
-}
-
-// _may_batch(iterables): whether `map` may take its items all at once and submit them by itself.
-PyObject* may_batch(PyObject* self, PyObject* iterables) {
-  return PyBool_FromLong(PyTuple_Check(iterables) && Batch::is_plain(iterables) &&
-                         uses_own_submit(self));
 }
 
 template <std::size_t Scheduler::Counts::* kCount>
@@ -390,7 +86,7 @@ PyObject* is_shut_down(PyObject* self, void*) {
 int set_shut_down(PyObject* self, PyObject* value, void*) {
   Pool* pool = executor_type.data(self).pool.get();
   const int shut_down = value == nullptr ? 0 : PyObject_IsTrue(value);
-  if (shut_down > 0 && pool != nullptr) pool->scheduler().close(Closed::kShutdown);
+  if (shut_down > 0 && pool != nullptr) pool->close(Closed::kShutdown);
   return shut_down < 0 ? -1 : 0;
 }
 
@@ -408,7 +104,7 @@ void deallocate(PyObject* self) {
   executor_type.deallocate(self, deallocate, [](PyObject* object) {
     // Nobody can submit any more: the workers finish the queue and leave.
     if (Pool* pool = executor_type.data(object).pool.get()) {
-      pool->scheduler().close(Closed::kShutdown);
+      pool->close(Closed::kShutdown);
     }
   });
 }
@@ -420,20 +116,36 @@ bool make_executor_type(PyObject* module) {
       {"submit", as_method(&submit_method), METH_FASTCALL | METH_KEYWORDS,
        "submit($self, fn, /, *args, **kwargs)\n--\n\n"
        "Have fn(*args, **kwargs) called by a worker; return a Future for its outcome.\n\n"
-       "The call sees the caller's context variables.  Raises RuntimeError after shutdown, and\n"
-       "BrokenThreadPool when an initializer has failed.\n\n"
+       "The call sees the caller's context variables.  When the queue is full (`max_pending`), it\n"
+       "does what `when_full` says.  Raises RuntimeError after shutdown, BrokenThreadPool when an\n"
+       "initializer has failed, and treadle.errors.QueueFull where the pool is to raise that.\n\n"
        "    >>> pool.submit(pow, 2, 10).result()\n"
        "    1024"},
       {"submit_many", submit_many, METH_VARARGS,
        "submit_many($self, fn, /, *iterables)\n--\n\n"
        "Submit fn(*items) for each of zip(*iterables) at once; return the list of Futures.\n\n"
-       "All are queued in one operation, in order: none when the pool refuses.\n\n"
+       "All are queued in one operation, in order: none when the pool refuses.  With "
+       "`max_pending`\n"
+       "they are queued as room allows, or all or none where the pool raises QueueFull; when that\n"
+       "is interrupted, those that have not started are cancelled.\n\n"
        "    >>> [f.result() for f in pool.submit_many(abs, [-1, 2])]\n"
        "    [1, 2]"},
+      {"try_submit", as_method(&try_submit), METH_FASTCALL | METH_KEYWORDS,
+       "try_submit($self, fn, /, *args, **kwargs)\n--\n\n"
+       "Submit fn(*args, **kwargs) if the queue has room: a Future, or None when it is full.\n\n"
+       "It never waits, whatever `when_full` says; a queue without `max_pending` is never full.\n"
+       "Raises RuntimeError after shutdown, as submit does.\n\n"
+       "    >>> if pool.try_submit(send, sample) is None:\n"
+       "    ...     dropped += 1"},
+      {"_try_submit_native", as_method(&try_submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_submit_was_replaced", submit_was_replaced, METH_NOARGS, nullptr},
       {"_submit_native", as_method(&submit_native), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_submit_plain", as_method(&submit_plain), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"_map", map, METH_VARARGS, nullptr},
       {"_open", open, METH_VARARGS, nullptr},
+      {"_bound", set_bound, METH_VARARGS, nullptr},
+      {"_submit_in_time", as_method(&submit_in_time), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_ask_for_place", ask_for_place_method, METH_NOARGS, nullptr},
       {"_close", close, METH_NOARGS, nullptr},
       {"_cancel_queued", cancel_queued, METH_NOARGS, nullptr},
       {"_break", break_pool, METH_O, nullptr},

@@ -93,6 +93,12 @@ class Future : public Task {
   [[nodiscard]] static bool make_type(PyObject* module);
   // A new pending future for a queue, hidden from the garbage collector; null with an error set.
   [[nodiscard]] static PyObject* make();
+  // The same for something that a worker of this pool may wait for, without a call.
+  [[nodiscard]] static PyObject* make_for(std::uint32_t pool) {
+    PyObject* self = make();
+    if (self != nullptr) of(self).pool_ = pool;
+    return self;
+  }
   [[nodiscard]] static bool is_exact(PyObject* object) { return Py_TYPE(object) == type_.type(); }
   [[nodiscard]] static bool is_instance(PyObject* object) { return type_.is_instance(object); }
   [[nodiscard]] static Future& of(PyObject* object) { return type_.data(object); }
@@ -145,6 +151,14 @@ class Future : public Task {
   void leave_pool();
   [[nodiscard]] bool describe(CallParts& parts) {
     return describe_call(slots_, shape_, positional_, parts);
+  }
+
+  // The future's place in a bounded queue, see bound.hpp.
+  void hold_place() { holds_place_.store(true, std::memory_order_relaxed); }  // the queue publishes
+  [[nodiscard]] bool holds_place() const { return holds_place_.load(std::memory_order_relaxed); }
+  // True for the one caller who is to give the place back.
+  [[nodiscard]] bool take_place() {
+    return holds_place() && holds_place_.exchange(false, std::memory_order_relaxed);
   }
 
   // Pending to running, and in the same step hands out the call and its context: true.  Anything
@@ -322,6 +336,7 @@ class Future : public Task {
   bool timed_ = false;  // the options are TimedOptions
   bool bound_to_loop_ = false;
   bool hears_loop_ = false;  // the loop's future tells of its cancellation
+  std::atomic<bool> holds_place_{false};
   CallSlots slots_{};
   PyObject* context_ = nullptr;
   Attachments* attachments_ = nullptr;

@@ -55,7 +55,7 @@ void tell_waiters(PyObject* waiters, PyObject* method, PyObject* future,
 bool Future::deliver(Delivered& delivered, bool log_everything) {
   PyObject* self = object();
   Interruption interruption;
-  if (timed_) limits()->stop_watching();
+  if (timed_) limits()->stop_watching(*this);
   if (delivered.waiters) {
     PyObject* method = delivered.state == State::kCancelledAndNotified ? names.add_cancelled
                        : delivered.failed                              ? names.add_exception

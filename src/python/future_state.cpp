@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "python/bound.hpp"
 #include "python/future_transition.hpp"
 #include "python/group.hpp"
 #include "python/helping.hpp"
@@ -54,6 +55,7 @@ int Future::cancel(bool log_everything) {
   }
   if (before != State::kPending) return is_cancelled(before) ? 1 : 0;
   if (is_ranked()) leave_rank();
+  if (holds_place()) give_back_place_of_void(*this);  // callbacks find it free
   return deliver(delivered, log_everything) ? 1 : -1;
 }
 

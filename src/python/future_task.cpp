@@ -57,7 +57,8 @@ bool Future::set_options(std::unique_ptr<TimedOptions> options, bool always_rank
       always_ranked || options->level() != 0 || options->deadline() != Rank::kNoDeadline;
   set_rank(options.release(), ranked);
   timed_ = true;
-  return limits()->watch_queue(*this);
+  limits()->belong_to(*this);
+  return limits()->prepare();
 }
 
 void Future::expire() {
@@ -136,7 +137,7 @@ Ending Future::ending_with(PyObject* exception) {
 }
 
 const ParkingWord* Future::announce(Ref outcome, Ending ending) {
-  if (timed_) limits()->stop_watching();
+  if (timed_) limits()->stop_watching(*this);
   if (ending == Ending::kCancelled) {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
     return nullptr;
@@ -183,6 +184,7 @@ void Future::cancel_for_pool() {
 void Future::abandon_in_child() {
   if (!done()) set_state(State::kCancelledAndNotified);
   if (options() != nullptr) options()->end();
+  (void)take_place();  // the places were counted anew
 }
 
 }  // namespace treadle::python

@@ -75,7 +75,7 @@ PyObject* at_exit(PyObject*, PyObject*) {
     registry().exiting = true;
   }
   const std::vector<PoolPtr> pools = live_pools();
-  for (const PoolPtr& pool : pools) pool->scheduler().close(Closed::kExit);
+  for (const PoolPtr& pool : pools) pool->close(Closed::kExit);
   for (const PoolPtr& pool : pools) {
     if (!join_threads(*pool)) return nullptr;
   }
@@ -140,7 +140,7 @@ void unregister_pool(Pool& pool) {
 PoolPtr find_pool(std::uint32_t id) {
   const RegistryLock lock;
   for (Pool& pool : registry().pools) {
-    if (pool.id() == id) return pool.try_retain() ? PoolPtr(&pool, false) : PoolPtr();
+    if (pool.id() == id && pool.try_retain()) return {&pool, false};
   }
   return {};
 }

@@ -19,7 +19,7 @@ namespace treadle::python {
 
 void register_pool(Pool& pool);
 void unregister_pool(Pool& pool);
-// The pool with this id; null when it is gone.
+// The pool whose id futures carry, or none when it is gone.
 [[nodiscard]] PoolPtr find_pool(std::uint32_t id);
 
 [[nodiscard]] bool install_lifecycle(PyObject* module);

@@ -56,7 +56,7 @@ bool make_manual_executor_type(PyObject* module) {
       {0, nullptr}};
   static PyType_Spec spec{"treadle._core.ManualExecutor", 0, 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
-  const Ref bases = Ref::steal(PyTuple_Pack(1, executor_base()));
+  const Ref bases = Ref::steal(PyTuple_Pack(1, executor_type.type()));
   const Ref type = bases ? Ref::steal(PyType_FromModuleAndSpec(module, &spec, bases.get())) : Ref();
   return type && PyModule_AddObjectRef(module, "ManualExecutor", type.get()) == 0;
 }

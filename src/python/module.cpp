@@ -16,6 +16,7 @@
 #include "python/map_job.hpp"
 #include "python/priority_executor.hpp"
 #include "python/python_worker.hpp"
+#include "python/room.hpp"
 #include "python/statistics.hpp"
 #include "python/stdlib.hpp"
 #include "python/time_limits.hpp"
@@ -33,7 +34,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   const bool made = stdlib.load() && names.load() && FutureCondition::make_type(m) &&
                     Future::make_type(m) && make_await_type(m) && LoopQueue::make_type(m) &&
                     make_bell_type(m) && make_loop_bridge(m) && Group::make_type(m) &&
-                    PythonWorker::make_type(m) && make_current_task(m) &&
+                    PythonWorker::make_type(m) && make_current_task(m) && make_place_type(m) &&
                     MapJob::make_iterator_type(m) && make_statistics(m) && make_call_report(m) &&
                     make_executor_type(m) && make_priority_executor_type(m) && make_view_type(m) &&
                     make_time_limits(m) && make_manual_executor_type(m) && install_lifecycle(m);

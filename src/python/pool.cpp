@@ -165,6 +165,25 @@ std::uint64_t end_all(FifoQueue queue, End end) {
 
 }  // namespace
 
+void Pool::close(Closed reason) {
+  scheduler_.close(reason);
+  if (bound_) bound_->places.close();  // second: who is woken by this finds the scheduler closed
+}
+
+void Pool::sweep() {
+  constexpr std::size_t kFewest = 64;
+  const std::size_t queued = scheduler_.counts().queued;
+  if (queued < kFewest || queued <= 2 * bound_->places.taken()) return;
+  // A future that is done needs no worker: whoever has ended it has told everybody.
+  end_all(scheduler_.withdraw_all([](Task& task) {
+    return task.kind() == kFutureTask && static_cast<Future&>(task).done();
+  }),
+          [this](Future& future) {
+            future.discard_call();
+            give_back_place(*this, future);
+          });
+}
+
 void Pool::add_job(MapJob& job) {
   const ObjectLock lock(mutex_);
   jobs_.push_back(&job);
@@ -194,8 +213,10 @@ bool Pool::widen_jobs() {
 
 void Pool::fail_queued(PyObject* exception) {
   for (const MapJobPtr& job : jobs()) job->end_rest(exception);
-  const std::uint64_t work_items =
-      end_all(scheduler_.drain(), [exception](Future& future) { future.fail(exception); });
+  const std::uint64_t work_items = end_all(scheduler_.drain(), [this, exception](Future& future) {
+    if (bound_) give_back_place(*this, future);
+    future.fail(exception);
+  });
   statistics_.end_unstarted(Ending::kException, work_items);
 }
 
@@ -249,6 +270,7 @@ Ref Pool::threads() const {
 }
 
 Pool::Abandoned Pool::restart_in_child() {
+  if (bound_) bound_->places.restart_in_child();
   PythonWorker* self = PythonWorker::current();
   if (self != nullptr && &self->pool() != this) self = nullptr;
   const std::uint64_t running =

@@ -9,10 +9,12 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/scheduler.hpp"
+#include "python/bound.hpp"
 #include "python/future.hpp"
 #include "python/shared.hpp"
 #include "python/statistics.hpp"
@@ -56,6 +58,16 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] SettingsPtr remember(std::int64_t priority) {
     return aging_ == 0 ? SettingsPtr() : latest_with(priority);
   }
+  // Null where the queue has no bound.
+  [[nodiscard]] Bound* bound() { return bound_.get(); }
+  // Before the pool is used.
+  void set_bound(std::size_t max_pending, WhenFull when_full) {
+    bound_ = std::make_unique<Bound>(max_pending, when_full);
+  }
+  // Refuses tasks from now on, also those that wait for room.
+  void close(Closed reason);
+  // Takes void tasks out of a bounded queue when they are the larger part of it.
+  void sweep();
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
 
@@ -116,6 +128,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   PoolStatistics statistics_;
   const bool shows_histograms_;
   const bool propagate_context_;
+  std::unique_ptr<Bound> bound_;
   const Ref executor_;
   bool ranks_all_ = false;
   double aging_ = 0;    // seconds a level; 0: none

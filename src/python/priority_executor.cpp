@@ -1,7 +1,7 @@
 #include "python/priority_executor.hpp"
 
 #include "python/asyncio_code.hpp"
-#include "python/executor.hpp"
+#include "python/submission.hpp"
 
 namespace treadle::python {
 
@@ -79,7 +79,7 @@ bool make_priority_executor_type(PyObject* module) {
       {0, nullptr}};
   static PyType_Spec spec{"treadle._core.PriorityExecutor", 0, 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
-  const Ref bases = Ref::steal(PyTuple_Pack(1, executor_base()));
+  const Ref bases = Ref::steal(PyTuple_Pack(1, executor_type.type()));
   const Ref type = bases ? Ref::steal(PyType_FromModuleAndSpec(module, &spec, bases.get())) : Ref();
   return type && PyModule_AddObjectRef(module, "PriorityExecutor", type.get()) == 0;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "python/bound.hpp"
 #include "python/log.hpp"
 #include "python/map_job.hpp"
 #include "python/stdlib.hpp"
@@ -111,6 +112,7 @@ bool PythonWorker::run_if_queued(Future& future) {
   Call call;
   Ref context;
   if (!future.start_out_of_turn(call, context)) return false;
+  if (future.holds_place()) give_back_place_of_void(future);
   TaskRunner(*this).run_out_of_turn(future, call, std::move(context));
   return true;
 }

@@ -4,6 +4,7 @@
 // nobody else can see yet.
 #pragma once
 
+#include "python/bound.hpp"
 #include "python/python_worker.hpp"
 
 namespace treadle::python {
@@ -16,6 +17,12 @@ class TaskRunner {
 
   [[nodiscard]] bool run(Task& task);
   const ParkingWord* announce(Task& task);
+  void took(Task& task) {
+    Pool& pool = *worker_.pool;
+    if (pool.bound() != nullptr && task.kind() == kFutureTask) {
+      give_back_place(pool, static_cast<Future&>(task));
+    }
+  }
   void leave() { thread_state_ = PyEval_SaveThread(); }
   void enter() {
     attach(thread_state_);

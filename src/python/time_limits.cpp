@@ -109,25 +109,23 @@ std::optional<double> TimedOptions::seconds_left() const {
   return std::max(0.0, std::chrono::duration<double>(stop_at_ - keeper_->now()).count());
 }
 
-bool TimedOptions::watch_queue(Future& future) {
-  future_ = &future;
-  if (!keeper_->attend()) return false;
-  if (deadline() == kNoDeadline) return true;
+void TimedOptions::watch_queue(Future& future) {
+  if (deadline() == kNoDeadline) return;
   Py_INCREF(future.object());
-  (void)keeper_->timers.arm(*this, stop_at_);
-  return true;
+  const Clock::time_point at{std::chrono::nanoseconds(deadline())};
+  if (!keeper_->timers.arm_first(*this, at)) Py_DECREF(future.object());  // it runs, with an end
+  if (future.done()) stop_watching(future);
 }
 
 void TimedOptions::watch_run(Future& future) {
-  future_ = &future;
   if (!settings || settings->timeout == Clock::duration::zero()) return;  // the deadline is armed
   stop_at_ = std::min(stop_at_, keeper_->now() + settings->timeout);
   Py_INCREF(future.object());
   if (!keeper_->timers.arm(*this, stop_at_)) Py_DECREF(future.object());  // it had one already
 }
 
-void TimedOptions::stop_watching() {
-  if (keeper_->timers.disarm(*this)) Py_DECREF(future_->object());
+void TimedOptions::stop_watching(Future& future) {
+  if (keeper_->timers.disarm(*this)) Py_DECREF(future.object());
 }
 
 TimeKeeperPtr system_time() { return TimeKeeperPtr(&system_keeper()); }

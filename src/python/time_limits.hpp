@@ -44,23 +44,27 @@ class TimedOptions : public TaskOptions, public Timer {
                TimeKeeperPtr keeper);
 
   // Before the task is queued; false with an error set.
-  [[nodiscard]] bool watch_queue(Future& future);
+  [[nodiscard]] bool prepare() { return keeper_->attend(); }
+  // When it is queued; it may have begun, and ended, already.
+  void watch_queue(Future& future);
   // When its call begins.
   void watch_run(Future& future);
   // The future is done.
-  void stop_watching();
+  void stop_watching(Future& future);
   // Whether the call has run long enough.
   [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
   // The latest that the call may run; max: no limit.
   [[nodiscard]] Clock::time_point stop_at() const { return stop_at_; }
   // Seconds until then, at least 0; none: no limit.
   [[nodiscard]] std::optional<double> seconds_left() const;
+  // Whose options these are.  Set before the future is queued.
   [[nodiscard]] Future* future() const { return future_; }
+  void belong_to(Future& future) { future_ = &future; }
 
  private:
   const TimeKeeperPtr keeper_;
   Clock::time_point stop_at_ = Clock::time_point::max();
-  Future* future_ = nullptr;  // one reference, while armed
+  Future* future_ = nullptr;
 };
 
 // A time that passes only when it is told to, for tests.

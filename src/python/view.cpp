@@ -1,10 +1,10 @@
 #include "python/view.hpp"
 
-#include "python/executor.hpp"
 #include "python/heap_type.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
+#include "python/submission.hpp"
 #include "python/waiting.hpp"
 
 namespace treadle::python {
@@ -64,8 +64,8 @@ PyObject* see(PyObject* self, PyObject* args) {
   PyObject *executor = nullptr, *priority = nullptr, *deadline = nullptr, *timeout = nullptr,
            *name = nullptr, *context = nullptr;
   int inherits = 1, takes_priority = 0;
-  if (PyArg_ParseTuple(args, "O!OOOOOpp:_see", executor_base(), &executor, &priority, &deadline,
-                       &timeout, &name, &context, &inherits, &takes_priority) == 0) {
+  if (PyArg_ParseTuple(args, "O!OOOOOpp:_see", executor_type.type(), &executor, &priority,
+                       &deadline, &timeout, &name, &context, &inherits, &takes_priority) == 0) {
     return nullptr;
   }
   const boost::intrusive_ptr<Settings> settings(new Settings);

@@ -22,10 +22,11 @@ Clock::duration longest_sleep() {
 }  // namespace
 
 void set_main_thread(unsigned long identity) { main_thread = identity; }
+bool is_main_thread() { return PyThread_get_thread_ident() == main_thread; }
 
 Waited wait_for_change(const ParkingWord& word, std::uint32_t expected, Deadline deadline) {
   if (deadline && Clock::now() >= *deadline) return Waited::kTimedOut;
-  const bool handles_signals = PyThread_get_thread_ident() == main_thread;
+  const bool handles_signals = is_main_thread();
   Deadline until = deadline;
   if (handles_signals) {
     const Clock::time_point slice = Clock::now() + longest_sleep();

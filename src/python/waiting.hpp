@@ -23,5 +23,6 @@ enum class Waited : std::uint8_t {
 
 // The thread that runs signal handlers.
 void set_main_thread(unsigned long identity);
+[[nodiscard]] bool is_main_thread();
 
 }  // namespace treadle::python

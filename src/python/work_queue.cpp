@@ -49,6 +49,7 @@ PyObject* take_item(Pool& pool) {
     return owned->item.release();
   }
   const Ref future = Ref::steal(static_cast<Future&>(*task).object());  // the queue's reference
+  if (pool.bound() != nullptr) give_back_place(pool, static_cast<Future&>(*task));
   static_cast<Future&>(*task).leave_pool();
   CallParts parts;
   if (!static_cast<Future&>(*task).describe(parts)) return nullptr;

@@ -58,6 +58,21 @@ void behaves_as_a_deque() {
   }
 }
 
+void taking_out_many_keeps_both_orders() {
+  std::vector<NumberedTask> tasks(10);
+  FifoQueue queue;
+  for (NumberedTask& task : tasks) queue.push_back(task);
+  const auto is_third = [&](Task& task) {
+    return (&static_cast<NumberedTask&>(task) - tasks.data()) % 3 == 0;
+  };
+  FifoQueue thirds = queue.remove_all(is_third);
+  CHECK(thirds.size() == 4 && queue.size() == 6);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    CHECK((i % 3 == 0 ? thirds : queue).pop_front() == &tasks[i]);
+  }
+  CHECK(queue.remove_all(is_third).empty() && queue.empty() && thirds.empty());
+}
+
 void appending_keeps_both_orders() {
   std::vector<NumberedTask> tasks(4);
   FifoQueue first, second;
@@ -78,5 +93,6 @@ void appending_keeps_both_orders() {
 
 int main() {
   treadle::test::behaves_as_a_deque();
+  treadle::test::taking_out_many_keeps_both_orders();
   treadle::test::appending_keeps_both_orders();
 }

@@ -37,6 +37,8 @@ def executors() -> None:
     assert_type(pool.resize(8), None)
     pool.resize(max_workers=8)
     pool.resize(1.5)  # type: ignore[arg-type]  # pyright: ignore
+    treadle.ThreadPoolExecutor(2, max_pending=100, when_full="drop_oldest")
+    treadle.ThreadPoolExecutor(2, when_full="wait")  # type: ignore[arg-type]  # pyright: ignore
     pool.shutdown(True)
     pool.shutdown(wait=False, cancel_futures=True)
 
@@ -50,7 +52,16 @@ def submitting(pool: treadle.ThreadPoolExecutor) -> None:
     assert_type(future.exception(0.5), BaseException | None)
     pool.submit(area)  # type: ignore[call-arg]  # pyright: ignore
     pool.submit(area, "2")  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(pool.try_submit(area, 2), treadle.Future[float] | None)
+    pool.try_submit(area)  # type: ignore[call-arg]  # pyright: ignore
     assert_type(pool.submit_many(area, numbers(), [1.0, 2.0]), list[treadle.Future[float]])
+
+
+async def waiting_for_room(pool: treadle.ThreadPoolExecutor) -> None:
+    future = await pool.submit_async(area, 2, height=3.0)
+    assert_type(future, treadle.Future[float])
+    assert_type(await future, float)
+    await pool.submit_async(area, "2")  # type: ignore[arg-type]  # pyright: ignore
 
 
 def mapping(pool: treadle.ThreadPoolExecutor) -> None:

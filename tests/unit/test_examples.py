@@ -166,6 +166,21 @@ def test_the_largest_files_are_found(tree: Path) -> None:
         assert hashlib.sha256(Path(path).read_bytes()).hexdigest().startswith(checksum)
 
 
+def test_the_reader_of_files_is_held_back_by_slow_workers(tmp_path: Path) -> None:
+    paths = [tmp_path / "first", tmp_path / "second"]
+    for path in paths:
+        path.write_bytes(os.urandom(1 << 16) * 100)
+
+    finished = run(EXAMPLES / "backpressure.py", *map(str, paths))
+
+    assert finished.returncode == 0, finished.stderr
+    counts, water, _ = finished.stdout.splitlines()
+    assert re.fullmatch(r"200 blocks, 13,\d{3},\d{3} bytes compressed", counts)
+    found = re.fullmatch(r"blocks in memory: at most (\d+), then never below (\d+)", water)
+    assert found, water
+    assert 1 <= int(found[2]) <= int(found[1]) <= 35
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_fits_on_a_screen(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 60

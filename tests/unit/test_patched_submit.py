@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import functools
 import unittest.mock
@@ -208,3 +209,27 @@ def test_standard_pools_are_patched_as_ever(patch: Patch) -> None:
     with StandardPool(1) as standard:
         assert standard.submit(int, 3).result(LIMIT) == 3
     assert patch.ran == [int]
+
+
+def test_tools_see_calls_that_look_for_room(
+    make_executor: Callable[..., Any], patch: Patch, gate: Gate
+) -> None:
+    bounded = make_executor(1, max_pending=1)
+    occupy(bounded, gate, 1)
+    future = bounded.try_submit(int, 1)
+    assert type(future) is treadle.Future
+    assert bounded.try_submit(int, 2) is None
+
+    async def main() -> Any:
+        waiting = asyncio.ensure_future(bounded.submit_async(int, 3))
+        await asyncio.sleep(0)
+        gate.open()
+        return await (await waiting)
+
+    assert asyncio.run(main()) == 3
+    assert future.result(LIMIT) == 1
+    assert patch.submitted == [gate.wait, int, int, int]
+    assert patch.ran == [gate.wait, int, int]
+    assert list(bounded.map(int, range(20))) == list(range(20))
+    assert list(bounded.stream(int, range(20), concurrency=9)) == list(range(20))
+    assert len(patch.ran) == 43

@@ -162,6 +162,55 @@ def submit_many(lab: Lab) -> Rounds:
     }
 
 
+def _produce(submit: Callable[..., object], tasks: int, producers: int = 4) -> None:
+    """Producers that submit and never look back; returns when all tasks have run."""
+    left = threading.Semaphore(0)
+
+    def produce() -> None:
+        for number in range(tasks // producers):
+            submit(nothing, number)
+        submit(left.release)
+
+    threads = [threading.Thread(target=produce) for _ in range(producers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for _ in threads:
+        left.acquire()
+
+
+@workload(
+    "bounded queue, 4 producers", workers=2, fixed_workers=True, tasks=40_000, quick_tasks=12_000
+)
+def bounded_producers(lab: Lab) -> Rounds:
+    """What does a task cost when at most 1000 of them may be pending, and 4 threads submit?
+
+    Ours has `max_pending=1000`.  With the standard pool, a `BoundedSemaphore(1000)` is taken before
+    each submit and given back by the future's callback, as is the usual advice.
+    """
+    bound = 1000
+    pool = treadle.ThreadPoolExecutor(lab.workers, max_pending=bound)
+    lab.stack.callback(pool.shutdown)
+    rivals.start_workers(pool.submit, lab.workers)
+    stdlib = rivals.stdlib_pool(lab)
+    semaphore = threading.BoundedSemaphore(bound)
+
+    def give_back(_: object) -> None:
+        semaphore.release()
+
+    def submit_with_semaphore(fn: Callable[..., object], /, *args: object) -> None:
+        semaphore.acquire()
+        stdlib.submit(fn, *args).add_done_callback(give_back)
+
+    unbounded = rivals.treadle_pool(lab)
+    return {
+        TREADLE: lab.timed(lambda: _produce(pool.submit, lab.tasks)),
+        STDLIB: lab.timed(lambda: _produce(submit_with_semaphore, lab.tasks)),
+        "without a bound": lab.timed(lambda: _produce(unbounded.submit, lab.tasks)),
+    }
+
+
 @workload("submit + result, contextvars set", workers=2, tasks=10_000, quick_tasks=3000)
 def submit_context(lab: Lab) -> Rounds:
     """What does a task cost when it must see the context variables of its submitter?

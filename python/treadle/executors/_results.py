@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["as_they_come", "check_buffersize", "in_order"]
+__all__ = ["as_they_come", "check_buffersize", "first_ended", "in_order", "take"]
 
 
 def check_buffersize(buffersize: object) -> None:
@@ -50,7 +50,7 @@ def _next_call(
         futures.append(pool.submit(fn, *args))
 
 
-def _take(future: list[Future[T]], end_time: float | None) -> T:
+def take(future: list[Future[T]], end_time: float | None) -> T:
     """The result of the one future in the list, which is taken out and cancelled in the end."""
     taken = future.pop()
     try:
@@ -70,7 +70,7 @@ def in_order(
     try:
         while futures:
             _next_call(executor, fn, calls, futures)
-            yield _take([futures.popleft()], end_time)
+            yield take([futures.popleft()], end_time)
     finally:
         for future in futures:
             future.cancel()
@@ -92,15 +92,15 @@ def as_they_come(
                 futures.popleft().add_done_callback(ended.append)
             if not watched:
                 return
-            first = [_first_ended(watched, ended, end_time)]
+            first = [first_ended(watched, ended, end_time)]
             _next_call(executor, fn, calls, futures)
-            yield _take(first, end_time)
+            yield take(first, end_time)
     finally:
         for future in (*watched, *futures):
             future.cancel()
 
 
-def _first_ended(
+def first_ended(
     watched: set[Future[T]], ended: deque[Future[T]], end_time: float | None
 ) -> Future[T]:
     """Wait for one of the watched futures, and take it from them."""

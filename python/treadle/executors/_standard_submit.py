@@ -15,6 +15,7 @@ import threading
 # By its own name: `install` puts ours in the place where tracers found it.
 from concurrent.futures import ThreadPoolExecutor as StandardThreadPoolExecutor
 
+from treadle.errors import QueueFull
 from treadle.executors._work_queue import call_of
 
 TYPE_CHECKING = False  # see compat.py
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from treadle._core import Place
     from treadle.executors.thread import ThreadPoolExecutor
 
 _local = threading.local()
@@ -33,13 +35,43 @@ class _Adopted:
     standard: concurrent.futures.Future[Any] | None = None
     native: concurrent.futures.Future[Any] | None = None
 
+    def __init__(self, submit: Callable[..., Any]) -> None:
+        self.submit = submit
+
 
 def submit(
     executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> concurrent.futures.Future[Any]:
     """Submit through whatever stands in the place of the standard `submit`."""
+    return _submit_by(executor._submit_native, executor, fn, args, kwargs)
+
+
+def try_submit(
+    executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> concurrent.futures.Future[Any] | None:
+    """The same for `try_submit`: a tool sees it fail when the queue is full."""
+    try:
+        return _submit_by(executor._try_submit_native, executor, fn, args, kwargs)
+    except QueueFull:
+        return None
+
+
+def submit_in(
+    place: Place, executor: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> concurrent.futures.Future[Any]:
+    """The same for a call that has its place in the queue."""
+    return _submit_by(place.submit, executor, fn, args, kwargs)
+
+
+def _submit_by(
+    native_submit: Callable[..., Any],
+    executor: ThreadPoolExecutor,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> concurrent.futures.Future[Any]:
     outer = getattr(_local, "adopted", None)
-    adopted = _local.adopted = _Adopted()
+    adopted = _local.adopted = _Adopted(native_submit)
     try:
         future = StandardThreadPoolExecutor.submit(executor, fn, *args, **kwargs)
     finally:
@@ -56,7 +88,10 @@ def accept(executor: ThreadPoolExecutor, item: Any) -> None:
         executor._put_item(item)
         return
     fn, args, kwargs = call_of(item)
-    native = executor._submit_native(fn, *args, **kwargs)
+    native = adopted.submit(fn, *args, **kwargs)
+    if native is None:
+        msg = "the queue is full"
+        raise QueueFull(msg)
     adopted.standard, adopted.native = item.future, native
     native.add_done_callback(_Mirror(item.future))
 

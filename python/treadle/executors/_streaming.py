@@ -50,7 +50,9 @@ class Streaming:
                 iterable, which a task of its own advances on asyncio.  On other event loops the
                 reader advances it: there, results that are ready wait while it is slow.
 
-            concurrency: The most items in flight; None for 64 more than there are workers.
+            concurrency: The most items in flight; None for 64 more than there are workers.  On a
+                pool with `max_pending`, an item that finds no room waits for a result of the
+                stream; where there is none to come it waits for room, in a thread as `submit` does.
 
             ordered: Whether results come in the order of the items; otherwise as calls end.
 
@@ -90,7 +92,9 @@ class Streaming:
         """Run a blocking generator in one worker; give its items to `for` or `async for`.
 
         The worker starts at once and is taken until the generator ends.  It hands over many items
-        at a time while the reader is busy, and each one at once while the reader waits.
+        at a time while the reader is busy, and each one at once while the reader waits.  On a pool
+        with `max_pending` this call waits for room, unless a full queue raises or drops there; the
+        caller never runs the generator itself.
 
         Args:
             generator_fn: A generator function, or anything that returns an iterable.

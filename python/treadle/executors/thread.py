@@ -12,9 +12,16 @@ from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool
 from treadle.executors import _standard_submit
+from treadle.executors._bounded import Bounded, check_bound
 from treadle.executors._options import WithOptions
 from treadle.executors._resizing import Resizing, check_keep_alive
-from treadle.executors._results import as_they_come, check_buffersize, in_order
+from treadle.executors._results import (
+    as_they_come,
+    check_buffersize,
+    first_ended,
+    in_order,
+    take,
+)
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
@@ -22,17 +29,18 @@ from treadle.executors._worker_thread import WorkerThread
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, ClassVar, TypeVar
+    from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
     from treadle._core import Future, Worker
     from treadle.statistics import ExecutorStatistics
 
     T = TypeVar("T")
+    WhenFull: TypeAlias = Literal["block", "raise", "run", "drop_oldest"]
 
 __all__ = ["ThreadPoolExecutor"]
 
 
-class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
+class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
     """A `concurrent.futures.ThreadPoolExecutor` with native workers, queue and futures.
 
     Args:
@@ -47,6 +55,15 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
 
         propagate_context: Whether calls see the context variables of their submitter.
 
+        max_pending: The most calls that may wait in the queue; those that run do not count.  None
+            for any number.
+
+        when_full: What a submit does that finds no room.  "block": it waits, also in the thread of
+            an event loop (`submit_async` does not block that); a worker of the pool runs the call
+            itself instead.  "raise": it raises `treadle.errors.QueueFull`.  "run": the caller runs
+            the call, and gets a future that is done.  "drop_oldest": the call that has waited
+            longest is cancelled.
+
         min_workers: How many threads `keep_alive` leaves, of those that have been started; 0 when
             not given.  A thread is started when a call needs it, the first ones, too.
 
@@ -57,11 +74,12 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
             then, two or three times a call, which costs up to 100 ns.
 
     Raises:
-        ValueError: `max_workers` is not positive, `min_workers` is negative or greater than
-            `max_workers`, or `keep_alive` is not positive or not finite.
+        ValueError: `max_workers` or `max_pending` is not positive, `when_full` is none of the four,
+            `min_workers` is negative or greater than `max_workers`, or `keep_alive` is not positive
+            or not finite.
 
-        TypeError: `initializer` is not callable, `min_workers` is no integer, or `keep_alive` no
-            number.
+        TypeError: `initializer` is not callable, `max_pending` or `min_workers` is no integer, or
+            `keep_alive` no number.
 
     Example::
 
@@ -80,6 +98,8 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         initargs: tuple[Any, ...] = (),
         *,
         propagate_context: bool = True,
+        max_pending: int | None = None,
+        when_full: WhenFull = "block",
         min_workers: int | None = None,
         keep_alive: float | None = None,
         histograms: bool = False,
@@ -92,7 +112,10 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
+        check_bound(max_pending, when_full)
         retention = check_keep_alive(keep_alive, min_workers, max_workers)
+        self._max_pending = max_pending
+        self._when_full = when_full
         self._threads: Any = set[threading.Thread]()
         self._leaving: Any = set[threading.Thread]()  # not in _threads any more, but to be joined
         self._broken = False
@@ -100,6 +123,8 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
         self._open(max_workers, propagate_context, histograms, *retention)
+        if max_pending is not None:
+            self._bound(max_pending, when_full)
 
     def map(
         self,
@@ -120,7 +145,9 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
 
             chunksize: For other executors; threads do not need it.
 
-            buffersize: How many calls may be ahead of the reader; None collects all items now.
+            buffersize: How many calls may be ahead of the reader; None collects all items now.  On
+                a pool with `max_pending` the reader submits as there is room, None being as many
+                calls as can wait and run at once: read on before the pool is shut down.
 
         Returns:
             An iterator; when it is closed, calls that have not started are cancelled.
@@ -166,9 +193,11 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         check_buffersize(buffersize)
         # A timeout of a wrong type gets the standard library's error.
         end_time = None if timeout is None else timeout + time.monotonic()
-        if buffersize is None and self._may_batch(iterables):
+        if buffersize is None and self._max_pending is None and self._may_batch(iterables):
             return self._map(fn, iterables, timeout, ordered)
         calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
+        if self._max_pending is not None and self._may_batch(()):
+            return self._lazy_results(fn, calls, buffersize, end_time, ordered)
         futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
         produce = in_order if ordered else as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
@@ -189,6 +218,23 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         from treadle.statistics import statistics_of
 
         return statistics_of(self)
+    def _lazy_results(
+        self,
+        fn: Callable[..., T],
+        arguments: Iterator[tuple[Any, ...]],
+        buffersize: int | None,
+        end_time: float | None,
+        ordered: bool,
+    ) -> Iterator[T]:
+        from treadle.executors._lazy_map import Calls
+        from treadle.executors._lazy_map import as_they_come as lazily
+        from treadle.executors._lazy_map import in_order as lazily_in_order
+
+        calls = Calls(self, fn, arguments, buffersize, end_time)
+        calls.fill()
+        if not calls.flight:
+            calls.raise_error()
+        return lazily_in_order(calls, take) if ordered else lazily(calls, take, first_ended)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; those that are queued still run.
@@ -262,6 +308,11 @@ class ThreadPoolExecutor(Streaming, WithOptions, Resizing, Executor):
         self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Future[Any]:
         return _standard_submit.submit(self, fn, *args, **kwargs)  # type: ignore[return-value]
+
+    def _try_submit_by_standard(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any] | None:
+        return _standard_submit.try_submit(self, fn, *args, **kwargs)  # type: ignore[return-value]
 
     def _accept_item(self, item: Any) -> None:
         _standard_submit.accept(self, item)

@@ -144,6 +144,8 @@ class Pump:
         while not feed.ended:
             if feed.has_room():
                 await feed.take_async(self._source)
+                if feed.held:
+                    await feed.submit_held_async()
                 if len(feed.flight) <= 1 or feed.ended:
                     feed.bell.ring()  # the reader may have waited for this very item
                 continue

@@ -1,0 +1,191 @@
+// What becomes of a task that finds the queue full: the four policies, and the wait for room.
+
+#include "python/bound.hpp"
+
+#include "python/caller_runs.hpp"
+#include "python/helping.hpp"
+#include "python/lifecycle.hpp"
+#include "python/python_worker.hpp"
+#include "python/room.hpp"
+#include "python/submission.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+void raise_full(Pool& pool, const char* reason) {
+  pool.statistics().reject(1);
+  const Ref module = Ref::steal(PyImport_ImportModule("treadle.errors"));
+  const Ref error = module ? Ref::steal(PyObject_GetAttrString(module.get(), "QueueFull")) : Ref();
+  if (error) PyErr_Format(error.get(), reason, pool.bound()->places.bound());
+}
+
+PythonWorker* own_worker(Pool& pool) {
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr && &worker->pool() == &pool ? worker : nullptr;
+}
+
+PyObject* run_here(Pool& pool, Ref task) {
+  return run_in_caller(pool, Future::of(task.get())) ? task.release() : nullptr;
+}
+
+// Cancels the future that has waited longest and takes over its place.  False when there is none.
+bool drop_oldest(Pool& pool) {
+  for (;;) {
+    Task* const oldest = pool.scheduler().withdraw_oldest([](Task& task) {
+      return task.kind() == kFutureTask && static_cast<Future&>(task).holds_place();
+    });
+    if (oldest == nullptr) return false;
+    auto& future = static_cast<Future&>(*oldest);
+    const Ref owned = Ref::steal(future.object());  // the queue's reference
+    if (!future.take_place()) continue;             // void since a moment; its place is free now
+    pool.statistics().drop();
+    if (future.state() == State::kPending) future.cancel_for_pool();
+    return true;
+  }
+}
+
+PyObject* push_by_dropping(Pool& pool, Ref task) {
+  constexpr int kPatience = 50;
+  for (int i = 0; i < kPatience; ++i) {
+    if (drop_oldest(pool)) return push_placed(pool, task.release());
+    // Others are about to queue a task, or to give a place back: no worker is needed for that.
+    switch (wait_for_room(pool, Clock::now() + std::chrono::milliseconds(1))) {
+      case Room::kTaken:
+        return push_in_room(pool, task.release());
+      case Room::kTimedOut:
+        break;
+      case Room::kError:
+        return nullptr;
+    }
+  }
+  raise_full(pool, "the queue is full: all its %zu places are kept for those who wait for one");
+  return nullptr;
+}
+
+PyObject* push_by_waiting(Pool& pool, Ref task) {
+  // A worker that waits here may be the only one that could make room.  One that has so many tasks
+  // on its stack that it must not begin another one waits, but has somebody in its place.
+  PythonWorker* worker = own_worker(pool);
+  if (worker != nullptr && willing_worker() != nullptr) return run_here(pool, std::move(task));
+  const BlockedWorker blocked(worker);
+  return wait_for_room(pool, std::nullopt) == Room::kTaken ? push_in_room(pool, task.release())
+                                                           : nullptr;
+}
+
+}  // namespace
+
+PyObject* push_placed(Pool& pool, PyObject* object) {
+  const Ref task = Ref::borrow(object);
+  Future::of(object).hold_place();
+  PyObject* pushed = push_to_queue(&pool, object);
+  if (pushed == nullptr) {
+    const SavedError saved;
+    give_back_place(pool, Future::of(task.get()));
+  }
+  return pushed;
+}
+
+PyObject* push_bounded(Pool& pool, PyObject* object) {
+  if (pool.bound()->places.take() != 0) return push_placed(pool, object);
+  Ref task = Ref::steal(object);
+  const PoolPtr kept(&pool);  // what follows runs Python code
+  if (const Closed closed = pool.scheduler().closed(); closed != Closed::kNo) {
+    pool.raise_refused(closed);
+    return nullptr;
+  }
+  switch (pool.bound()->when_full) {
+    case WhenFull::kRaise:
+      raise_full(pool, "the queue is full: %zu calls wait in it, as many as max_pending allows");
+      return nullptr;
+    case WhenFull::kRun:
+      if (own_worker(pool) == nullptr) return run_here(pool, std::move(task));
+      break;  // a worker does what it does where others block: run it, as deep as it may nest
+    case WhenFull::kDropOldest:
+      return push_by_dropping(pool, std::move(task));
+    case WhenFull::kBlock:
+      break;
+  }
+  return push_by_waiting(pool, std::move(task));
+}
+
+namespace {
+
+// Queues `count` of the futures in one operation; the caller has taken their places.
+bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) {
+  FifoQueue queue;
+  for (Py_ssize_t i = from; i < from + count; ++i) {
+    Future& future = Future::of(Py_NewRef(PyList_GET_ITEM(futures, i)));
+    future.hold_place();
+    queue.push_back(future);
+  }
+  const Scheduler::Pushed pushed = pool.scheduler().push_all(queue);
+  if (pushed.refused == Closed::kNo) return pool.follow_up_all(pushed);
+  while (Task* task = queue.pop_front()) {
+    auto& future = static_cast<Future&>(*task);
+    give_back_place(pool, future);
+    Py_DECREF(future.object());
+  }
+  pool.raise_refused(pushed.refused);
+  return false;
+}
+
+// Queues futures from `from` on, at least one; gives the number of those that are queued or done,
+// or -1 with an error set.
+Py_ssize_t push_some(Pool& pool, PyObject* futures, Py_ssize_t from) {
+  Places& places = pool.bound()->places;
+  const auto left = static_cast<std::size_t>(PyList_GET_SIZE(futures) - from);
+  const auto taken = static_cast<Py_ssize_t>(places.take(left));
+  if (taken != 0) return push_run(pool, futures, from, taken) ? taken : -1;
+  const Ref pushed = Ref::steal(push_bounded(pool, Py_NewRef(PyList_GET_ITEM(futures, from))));
+  return pushed ? 1 : -1;
+}
+
+bool push_all_or_none(Pool& pool, PyObject* futures) {
+  Places& places = pool.bound()->places;
+  const auto count = static_cast<std::size_t>(PyList_GET_SIZE(futures));
+  const std::size_t taken = places.take(count);
+  if (taken == count) return push_run(pool, futures, 0, PyList_GET_SIZE(futures));
+  for (std::size_t i = 0; i < taken; ++i) places.give_back();
+  if (const Closed closed = pool.scheduler().closed(); closed != Closed::kNo) {
+    pool.raise_refused(closed);
+  } else {
+    raise_full(pool, "the queue has no room for all of these calls: it holds %zu at most");
+  }
+  return false;
+}
+
+}  // namespace
+
+bool push_all_bounded(Pool& pool, PyObject* futures) {
+  const PoolPtr kept(&pool);
+  bool pushed = true;
+  if (pool.bound()->when_full == WhenFull::kRaise) {
+    pushed = push_all_or_none(pool, futures);
+  } else {
+    for (Py_ssize_t i = 0; pushed && i < PyList_GET_SIZE(futures);) {
+      const Py_ssize_t some = push_some(pool, futures, i);
+      pushed = some > 0;
+      i += some;
+    }
+  }
+  if (pushed) return true;
+  const SavedError saved;
+  for (Py_ssize_t i = PyList_GET_SIZE(futures); i > 0; --i) {
+    Future::of(PyList_GET_ITEM(futures, i - 1)).cancel_for_pool();
+  }
+  return false;
+}
+
+void give_back_place(Pool& pool, Future& future) {
+  if (future.take_place()) pool.bound()->places.give_back();
+}
+
+void give_back_place_of_void(Future& future) {
+  const PoolPtr pool = find_pool(future.pool());
+  if (!pool || !future.take_place()) return;
+  pool->bound()->places.give_back();
+  pool->sweep();
+}
+
+}  // namespace treadle::python

@@ -1,0 +1,90 @@
+#include "python/caller_runs.hpp"
+
+#include "python/context.hpp"
+#include "python/python_worker.hpp"
+#include "python/waiting.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+thread_local const Outsider* innermost = nullptr;
+
+int depth_of_worker() {
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr ? worker->depth() : 0;
+}
+
+// The outcome of a call that an outsider makes, and how it ended.
+Ref outcome_of(Future& future, Call& call, PyObject* context, Ending& ending) {
+  Ref outcome =
+      Ref::steal(WorkerContexts().run([&] { return call.invoke(); }, context, /*nested=*/true));
+  ending = Ending::kResult;
+  if (!outcome) {
+    outcome = take_raised();
+    ending = future.ending_with(outcome.get());
+  }
+  call.drop();
+  return outcome;
+}
+
+// True when the call was interrupted; the caller's wait for it is interrupted, too.
+bool run_as_outsider(Pool& pool, Future& future, Call& call, Ref context) {
+  bool interrupted = false;
+  isolated([&] {
+    Ending ending{};
+    Ref outcome;
+    {
+      const Outsider here(future, call);
+      if (TimedOptions* limits = future.limits()) limits->watch_run(future);
+      outcome = outcome_of(future, call, context.get(), ending);
+    }
+    context = Ref();
+    pool.statistics().end_unstarted(ending, 1);
+    interrupted = ending == Ending::kException && is_main_thread() &&
+                  PyErr_GivenExceptionMatches(outcome.get(), PyExc_KeyboardInterrupt) != 0;
+    if (const ParkingWord* waiting = future.announce(std::move(outcome), ending)) {
+      unpark_all(waiting);
+    }
+  });
+  return interrupted;
+}
+
+}  // namespace
+
+Outsider::Outsider(Future& future, const Call& call)
+    : future_(future),
+      call_(call),
+      worker_depth_(depth_of_worker()),
+      outer_(std::exchange(innermost, this)) {}
+
+Outsider::~Outsider() { innermost = outer_; }
+
+const Outsider* Outsider::current() {
+  return innermost != nullptr && innermost->worker_depth_ == depth_of_worker() ? innermost
+                                                                               : nullptr;
+}
+
+bool run_in_caller(Pool& pool, Future& future) {
+  PythonWorker* worker = PythonWorker::current();
+  if (worker != nullptr && &worker->pool() == &pool) {
+    pool.scheduler().count_unqueued();
+    (void)worker->run_if_queued(future);
+    return true;
+  }
+  if (Py_EnterRecursiveCall(" in a task that its submitter runs, as the queue is full") != 0) {
+    return false;
+  }
+  Call call;
+  Ref context;
+  bool interrupted = false;
+  pool.scheduler().count_unqueued();
+  if (future.start_out_of_turn(call, context)) {
+    interrupted = run_as_outsider(pool, future, call, std::move(context));
+  }
+  Py_LeaveRecursiveCall();
+  if (interrupted) PyErr_SetNone(PyExc_KeyboardInterrupt);
+  return !interrupted;
+}
+
+}  // namespace treadle::python

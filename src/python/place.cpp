@@ -1,0 +1,157 @@
+// A place in a bounded queue that a task of an event loop waits for, or has.
+//
+// While it waits, the list of waiters owns a reference to it, and a future tells the task of the
+// end of the wait.  Whatever happens to the task, the place is used once or given back: by `leave`,
+// which the task calls when it is cancelled, or at the latest by the end of this object.
+//
+// Thread safety: one task uses it, and whoever serves the waiter, which happens once (places.hpp).
+
+#include <memory>
+#include <new>
+
+#include "python/future.hpp"
+#include "python/python_worker.hpp"
+#include "python/room.hpp"
+#include "python/submission.hpp"
+
+namespace treadle::python {
+
+namespace {
+
+struct Waiting : PlaceWaiter {
+  explicit Waiting(Pool& owner);
+  PoolPtr pool;
+  PyObject* self = nullptr;  // owned while the waiter is in the list
+  Ref ready;                 // likewise
+  bool holds = false;        // whoever uses the object has found out that the place has come
+  bool over = true;          // used, or given back; or it was never asked for
+};
+
+struct Place {
+  PyObject_HEAD Waiting* state;
+};
+
+PyTypeObject* place_type = nullptr;
+
+Waiting& state_of(PyObject* self) { return *reinterpret_cast<Place*>(self)->state; }
+
+// The waiter is served: by a worker that has taken a task, say.
+void serve(PlaceWaiter& waiter) {
+  auto& state = static_cast<Waiting&>(waiter);
+  const SavedError saved;
+  const Ref self = Ref::steal(state.self);
+  const Ref ready = std::move(state.ready);
+  const bool given = waiter.word.load(std::memory_order_relaxed) == PlaceWaiter::kGiven;
+  // Cancelled by now: its task leaves, and gives the place back then.
+  if (!Future::of(ready.get()).finish(given ? Py_True : Py_False, false, true)) PyErr_Clear();
+}
+
+Waiting::Waiting(Pool& owner) : PlaceWaiter(&serve), pool(&owner) {}
+
+// The place is not wanted any more, or will be used now: true when the caller has it.
+bool take_over(Waiting& state) {
+  if (std::exchange(state.over, true)) return false;
+  Places& places = state.pool->bound()->places;
+  if (places.forgot(state)) return false;  // the child of a fork has counted anew
+  if (state.holds) return true;
+  if (places.leave(state)) {
+    const Ref ready = std::move(state.ready);
+    Py_DECREF(std::exchange(state.self, nullptr));
+    return false;
+  }
+  return state.word.load(std::memory_order_acquire) == PlaceWaiter::kGiven;  // pairs: who served
+}
+
+struct PlaceSlots {
+  static PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                          PyObject* keyword_names) {
+    if (positional == 0) {
+      PyErr_SetString(PyExc_TypeError, "submit() missing 1 required positional argument: 'fn'");
+      return nullptr;
+    }
+    Waiting& state = state_of(self);
+    if (!take_over(state)) {
+      PyErr_SetString(PyExc_RuntimeError, "this place was used already, or never came");
+      return nullptr;
+    }
+    const PoolPtr pool = state.pool;
+    Ref task = make_ordered_task(*pool, {arguments, positional - 1, keyword_names}, {});
+    if (task) return push_placed(*pool, task.release());
+    const SavedError saved;
+    pool->bound()->places.give_back();
+    return nullptr;
+  }
+
+  static PyObject* leave(PyObject* self, PyObject*) {
+    Waiting& state = state_of(self);
+    const PoolPtr pool = state.pool;
+    if (take_over(state)) pool->bound()->places.give_back();
+    Py_RETURN_NONE;
+  }
+
+  static void deallocate(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    const std::unique_ptr<Waiting> state(reinterpret_cast<Place*>(self)->state);
+    if (state && take_over(*state)) {  // it does not wait: the list would refer to it
+      const SavedError saved;
+      state->pool->bound()->places.give_back();
+    }
+    type->tp_free(self);
+    Py_DECREF(type);
+  }
+};
+
+}  // namespace
+
+PyObject* ask_for_place(Pool& pool) {
+  Ref self = Ref::steal(place_type->tp_alloc(place_type, 0));
+  if (!self) return nullptr;
+  Waiting& state = *(reinterpret_cast<Place*>(self.get())->state = new Waiting(pool));
+  Ref ready = Ref::steal(Future::make_for(pool.id()));
+  if (!ready) return nullptr;
+  state.self = Py_NewRef(self.get());
+  state.ready = Ref::borrow(ready.get());
+  state.over = false;
+  switch (pool.bound()->places.enter(state)) {
+    case Places::Entered::kWaits:
+      // In a worker of the pool, a loop that waits here keeps a thread from making room.
+      if (PythonWorker* worker = PythonWorker::current(); worker && &worker->pool() == &pool) {
+        worker->expect_wait();
+      }
+      return Py_BuildValue("NN", self.release(), ready.release());
+    case Places::Entered::kTaken:
+      state.holds = true;
+      state.epoch = pool.bound()->places.epoch();
+      break;
+    case Places::Entered::kClosed:
+      state.over = true;
+      break;
+  }
+  state.ready = Ref();
+  Py_DECREF(std::exchange(state.self, nullptr));
+  if (state.holds) return Py_BuildValue("NO", self.release(), Py_None);
+  pool.raise_refused(pool.scheduler().closed());
+  return nullptr;
+}
+
+bool make_place_type(PyObject* module) {
+  using Slots = PlaceSlots;
+  static PyMethodDef methods[] = {
+      {"submit", as_method(&Slots::submit), METH_FASTCALL | METH_KEYWORDS,
+       "submit($self, fn, /, *args, **kwargs)\n--\n\nQueue a call in this place."},
+      {"leave", Slots::leave, METH_NOARGS,
+       "leave($self, /)\n--\n\nGive the place, or the wait for it, up; nothing if it was used."},
+      {}};
+  static PyType_Slot slots[] = {
+      {Py_tp_doc, const_cast<char*>("A place in a bounded queue, or the wait for one.")},
+      {Py_tp_methods, methods},
+      {Py_tp_dealloc, function_slot(&Slots::deallocate)},
+      {0, nullptr}};
+  static PyType_Spec spec{"treadle._core.Place", sizeof(Place), 0,
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  place_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  return place_type != nullptr &&
+         PyModule_AddObjectRef(module, "Place", reinterpret_cast<PyObject*>(place_type)) == 0;
+}
+
+}  // namespace treadle::python
