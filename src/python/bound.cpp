@@ -13,8 +13,8 @@ namespace treadle::python {
 
 namespace {
 
-void raise_full(Pool& pool, const char* reason) {
-  pool.statistics().reject(1);
+void raise_full(Pool& pool, const char* reason, std::size_t calls = 1) {
+  pool.statistics().reject(calls);
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.errors"));
   const Ref error = module ? Ref::steal(PyObject_GetAttrString(module.get(), "QueueFull")) : Ref();
   if (error) PyErr_Format(error.get(), reason, pool.bound()->places.bound());
@@ -126,17 +126,17 @@ bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) 
     give_back_place(pool, future);
     Py_DECREF(future.object());
   }
-  pool.raise_refused(pushed.refused);
+  pool.raise_refused(pushed.refused, static_cast<std::uint64_t>(count));
   return false;
 }
 
 // Queues futures from `from` on, at least one; gives the number of those that are queued or done,
-// or -1 with an error set.
+// or, with an error set, how many were counted as rejected, as a negative number.
 Py_ssize_t push_some(Pool& pool, PyObject* futures, Py_ssize_t from) {
   Places& places = pool.bound()->places;
   const auto left = static_cast<std::size_t>(PyList_GET_SIZE(futures) - from);
   const auto taken = static_cast<Py_ssize_t>(places.take(left));
-  if (taken != 0) return push_run(pool, futures, from, taken) ? taken : -1;
+  if (taken != 0) return push_run(pool, futures, from, taken) ? taken : -taken;
   const Ref pushed = Ref::steal(push_bounded(pool, Py_NewRef(PyList_GET_ITEM(futures, from))));
   return pushed ? 1 : -1;
 }
@@ -148,9 +148,9 @@ bool push_all_or_none(Pool& pool, PyObject* futures) {
   if (taken == count) return push_run(pool, futures, 0, PyList_GET_SIZE(futures));
   for (std::size_t i = 0; i < taken; ++i) places.give_back();
   if (const Closed closed = pool.scheduler().closed(); closed != Closed::kNo) {
-    pool.raise_refused(closed);
+    pool.raise_refused(closed, count);
   } else {
-    raise_full(pool, "the queue has no room for all of these calls: it holds %zu at most");
+    raise_full(pool, "the queue has no room for all of these calls: it holds %zu at most", count);
   }
   return false;
 }
@@ -159,21 +159,20 @@ bool push_all_or_none(Pool& pool, PyObject* futures) {
 
 bool push_all_bounded(Pool& pool, PyObject* futures) {
   const PoolPtr kept(&pool);
-  bool pushed = true;
-  if (pool.bound()->when_full == WhenFull::kRaise) {
-    pushed = push_all_or_none(pool, futures);
-  } else {
-    for (Py_ssize_t i = 0; pushed && i < PyList_GET_SIZE(futures);) {
-      const Py_ssize_t some = push_some(pool, futures, i);
-      pushed = some > 0;
-      i += some;
-    }
+  const Py_ssize_t count = PyList_GET_SIZE(futures);
+  if (pool.bound()->when_full == WhenFull::kRaise) return push_all_or_none(pool, futures);
+  Py_ssize_t queued = 0, some = 0;
+  for (; queued < count; queued += some) {
+    some = push_some(pool, futures, queued);
+    if (some < 0) break;
   }
-  if (pushed) return true;
+  if (queued == count) return true;
+  // One was refused, and with it the rest; or somebody has interrupted the wait for room.
+  if (PyErr_ExceptionMatches(PyExc_RuntimeError) != 0) {
+    pool.statistics().reject(static_cast<std::uint64_t>(count - queued + some));
+  }
   const SavedError saved;
-  for (Py_ssize_t i = PyList_GET_SIZE(futures); i > 0; --i) {
-    Future::of(PyList_GET_ITEM(futures, i - 1)).cancel_for_pool();
-  }
+  for (; queued > 0; --queued) Future::of(PyList_GET_ITEM(futures, queued - 1)).cancel_for_pool();
   return false;
 }
 

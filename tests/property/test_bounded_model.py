@@ -45,12 +45,14 @@ class BoundedMachine(PoolMachine):
         task = Task(len(self.tasks), kind)
         if self.down:
             assert outcome(self.pool.submit, task) == REFUSED
+            self.refused += 1
             return
         if len(self.live()) < self.bound:
             self.queue.append(task)
         elif self.policy == "raise":
             with pytest.raises(QueueFull, match=f"{self.bound} calls wait"):
                 self.pool.submit(task)
+            self.refused += 1
             return
         elif self.policy == "drop_oldest":
             self.live()[0].state = "CANCELLED_AND_NOTIFIED"
@@ -68,12 +70,20 @@ class BoundedMachine(PoolMachine):
         pool: Any = self.pool
         if self.down:
             assert outcome(pool.try_submit, task) == REFUSED
+            self.refused += 1
         elif len(self.live()) == self.bound:
             assert pool.try_submit(task) is None
         else:
             self.accept(task, pool.try_submit(task))
             self.queue.append(task)
             self.advance()
+
+    @rule(size=st.integers(0, 3))
+    def map_numbers(self, size: int) -> None:
+        """It submits as there is room, and is refused the first."""
+        before = self.refused
+        super().map_numbers(size)
+        self.refused = min(self.refused, before + 1)
 
     @rule(count=st.integers(0, 4))
     def submit_many(self, count: int) -> None:
@@ -83,6 +93,7 @@ class BoundedMachine(PoolMachine):
             if count and (self.down or self.policy == "raise"):
                 with pytest.raises(RuntimeError):
                     pool.submit_many(Task.__call__, tasks)
+                self.refused += count
             return
         for task, future in zip(tasks, pool.submit_many(Task.__call__, tasks), strict=True):
             self.accept(task, future)

@@ -80,6 +80,17 @@ class View(Streaming, WithOptions, NativeView):
     def _max_workers(self) -> int:
         return self._pool._max_workers
 
+    @property
+    def _max_pending(self) -> int | None:
+        return self._pool._max_pending
+
+    @property
+    def _when_full(self) -> str:
+        return self._pool._when_full
+
+    def _may_batch(self, _: object) -> bool:
+        return False  # its `submit` is not the pool's
+
     def map(
         self,
         fn: Callable[..., T],
