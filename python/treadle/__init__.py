@@ -30,6 +30,7 @@ from treadle.loops import run, run_in_thread, to_thread
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle.executors.asynchronous import AsyncThreadExecutor
+    from treadle.running_task import RunningTask
     from treadle.statistics import ExecutorStatistics
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ __all__ = [
     "BrokenThreadPool",
     "ExecutorStatistics",
     "Future",
+    "RunningTask",
     "ThreadPoolExecutor",
     "as_completed",
     "check_cancelled",
@@ -59,6 +61,7 @@ __all__ = [
 _LATER = {
     "AsyncThreadExecutor": "treadle.executors.asynchronous",
     "ExecutorStatistics": "treadle.statistics",
+    "RunningTask": "treadle.running_task",
 }
 
 

@@ -24,18 +24,6 @@ Future* current_future() {
   return worker != nullptr ? worker->current_future() : nullptr;
 }
 
-// The qualified name of what the worker calls, or of its type.
-Ref name_of_call(const Call* call) {
-  if (call == nullptr) return Ref::steal(PyUnicode_FromString(""));
-  auto* type = reinterpret_cast<PyObject*>(Py_TYPE(call->callable()));
-  for (PyObject* object : {call->callable(), type}) {
-    Ref name = Ref::steal(PyObject_GetAttr(object, names.qualname));
-    if (name && PyUnicode_Check(name.get())) return name;
-    PyErr_Clear();
-  }
-  return Ref::steal(PyUnicode_FromString(Py_TYPE(call->callable())->tp_name));
-}
-
 PyObject* check_cancelled(PyObject*, PyObject*) {
   Future* future = current_future();
   if (future == nullptr || !future->cancel_requested()) Py_RETURN_NONE;
@@ -46,7 +34,8 @@ PyObject* check_cancelled(PyObject*, PyObject*) {
 PyObject* current_task(PyObject*, PyObject*) {
   Future* future = current_future();
   if (future == nullptr) Py_RETURN_NONE;
-  Ref name = name_of_call(PythonWorker::current()->current_call());
+  const Call* call = PythonWorker::current()->current_call();
+  Ref name = call != nullptr ? name_of_call(call->callable()) : Ref::steal(PyUnicode_New(0, 0));
   PyObject* self = name ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;
   task_of(self).future = Py_NewRef(future->object());

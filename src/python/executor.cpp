@@ -10,6 +10,7 @@
 #include "python/loop_bridge.hpp"
 #include "python/map_job.hpp"
 #include "python/pool.hpp"
+#include "python/pool_shutdown.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -248,15 +249,18 @@ PyObject* map(PyObject* self, PyObject* args) {
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
-// _open(max_workers, propagate_context): what __init__ ends with.
+// _open(max_workers, propagate_context, daemon): what __init__ ends with.
 PyObject* open(PyObject* self, PyObject* args) {
   Py_ssize_t max_workers = 0;
-  int propagate_context = 1;
-  if (PyArg_ParseTuple(args, "np:_open", &max_workers, &propagate_context) == 0) return nullptr;
+  int propagate_context = 1, daemon = 0;
+  if (PyArg_ParseTuple(args, "npp:_open", &max_workers, &propagate_context, &daemon) == 0) {
+    return nullptr;
+  }
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
   executor_type.data(self).pool =
-      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, std::move(reference));
+      new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, daemon != 0,
+               std::move(reference));
   Py_RETURN_NONE;
 }
 
@@ -365,6 +369,9 @@ bool make_executor_type(PyObject* module) {
       {"_idle_workers", count<&Scheduler::Counts::idle>, METH_NOARGS, nullptr},
       {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
+      {"_time_calls", with_pool<time_calls>, METH_NOARGS, nullptr},
+      {"_running_calls", with_pool<running_calls>, METH_NOARGS, nullptr},
+      {"_starting_here", with_pool<starting_here>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", put, METH_O, nullptr},
       {}};

@@ -85,10 +85,11 @@ PyObject* MapJob::call(PyObject** arguments) const {
 void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested) {
   PyObject** arguments = plan_.arguments + item * plan_.arity;
   PyObject* outcome = nullptr;
+  const auto make = [&] { return unless_exiting([&] { return call(arguments); }); };
   if (!plan_.context) {
-    outcome = contexts.run([&] { return call(arguments); }, nullptr, nested);
+    outcome = contexts.run(make, nullptr, nested);
   } else if (const Ref own = Ref::steal(PyContext_Copy(plan_.context.get()))) {
-    outcome = contexts.run([&] { return call(arguments); }, own.get(), nested);
+    outcome = contexts.run(make, own.get(), nested);
   }
   Status status = kResult;
   if (outcome == nullptr) {
@@ -218,8 +219,9 @@ int MapJob::traverse(visitproc visit, void* arg) {
   return 0;
 }
 
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather) {
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather, RunningCalls& calls) {
   const MapJobPtr job = std::move(static_cast<MapTicket&>(task).job);
+  const RunningCalls::Scope running(calls, job->function());  // one for all items: it costs nothing
   for (Py_ssize_t item = job->claim(); item < job->count(); item = job->claim()) {
     job->run_item(item, contexts, false);
     breather.breathe();

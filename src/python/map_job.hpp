@@ -20,6 +20,7 @@
 
 #include "python/context.hpp"
 #include "python/pool.hpp"
+#include "python/running_calls.hpp"
 
 namespace treadle::python {
 
@@ -47,6 +48,7 @@ class MapJob : public Shared<MapJob> {
   [[nodiscard]] Py_ssize_t claim();
   [[nodiscard]] bool claim(Py_ssize_t item);
   [[nodiscard]] Py_ssize_t count() const { return plan_.count; }
+  [[nodiscard]] PyObject* function() const { return plan_.fn.get(); }  // borrowed
   // Runs an item that the calling worker has taken.
   void run_item(Py_ssize_t item, WorkerContexts& contexts, bool nested);
   // Ends the items that nobody has taken: with an exception, or (null) as cancelled.
@@ -93,7 +95,7 @@ class MapJob : public Shared<MapJob> {
 using MapJobPtr = boost::intrusive_ptr<MapJob>;
 
 // The scheduler's side: runs a ticket, or lets it go unrun.
-void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather);
+void run_map_ticket(Task& task, WorkerContexts& contexts, Breather& breather, RunningCalls& calls);
 void discard_map_ticket(Task& task);
 
 }  // namespace treadle::python

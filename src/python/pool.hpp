@@ -23,13 +23,15 @@ class PythonWorker;
 class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  public:
   // `executor` is a weak reference.  Registered with lifecycle.hpp while alive.
-  Pool(std::size_t max_workers, bool propagate_context, Ref executor);
+  Pool(std::size_t max_workers, bool propagate_context, bool daemon, Ref executor);
   ~Pool();
 
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
   // Never 0.  Futures carry it: it tells whose they are without owning a reference.
   [[nodiscard]] std::uint32_t id() const { return id_; }
   [[nodiscard]] bool propagates_context() const { return propagate_context_; }
+  // Its threads are daemons: the interpreter's end does not wait for them.
+  [[nodiscard]] bool is_daemon() const { return daemon_; }
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
 
@@ -52,6 +54,14 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void add_job(MapJob& job);
   void remove_job(MapJob& job);
 
+  // What its workers are calling, and in which threads (pool_shutdown.cpp).
+  struct RunningCall;
+  [[nodiscard]] std::vector<RunningCall> running_calls();
+  // From now on those calls have times.
+  void time_calls();
+  // The threads that the calling thread is in the middle of starting: it is in a signal handler.
+  [[nodiscard]] std::size_t starting_here() const;
+
   // Running threads, for whoever joins them at exit.  The executor forgets a worker
   // that ends while the pool is open when it starts another.
   void retire(PyObject* worker);
@@ -72,6 +82,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   struct Seat {
     PyObject* worker;  // borrowed: its thread keeps it until it calls `retire`
     PyObject* thread;
+    unsigned long starter;  // the identity of the thread that is starting it, or 0
   };
 
   [[nodiscard]] std::vector<boost::intrusive_ptr<MapJob>> jobs();
@@ -82,6 +93,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   Scheduler scheduler_;
   const std::uint32_t id_;
   const bool propagate_context_;
+  const bool daemon_;
+  bool times_calls_ = false;  // guarded as seats_
   const Ref executor_;
   std::atomic<std::uint32_t> next_number_{0};
   [[no_unique_address]] mutable ObjectMutex mutex_;

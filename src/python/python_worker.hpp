@@ -12,6 +12,7 @@
 
 #include "python/context.hpp"
 #include "python/pool.hpp"
+#include "python/running_calls.hpp"
 
 namespace treadle::python {
 
@@ -35,8 +36,13 @@ class PythonWorker {
     return state_->running.empty() ? nullptr : state_->running.back();
   }
   [[nodiscard]] const Call* current_call() const { return state_->call; }
+  // What the worker is calling, and the identity of its thread; valid while it calls something.
+  [[nodiscard]] RunningCalls& calls() { return state_->calls; }
+  [[nodiscard]] unsigned long thread_identity() const { return state_->thread_identity; }
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
+  // Nobody knows yet whether the thread will run.
+  [[nodiscard]] bool is_new();
 
   // Runs a future of the pool that is still queued, inside the task that waits for it; false when
   // it is not to be had.
@@ -71,6 +77,8 @@ class PythonWorker {
     Breather breather;
     // The futures that were taken and are not done, the outermost first; null for other tasks.
     std::vector<Future*> running;
+    RunningCalls calls;
+    unsigned long thread_identity = 0;
     const Call* call = nullptr;  // what is being called for the innermost future
     int depth = 0;               // tasks on this thread's stack
     bool expects_wait = false;   // the outermost task may be asleep in the standard library

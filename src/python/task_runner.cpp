@@ -32,9 +32,9 @@ bool TaskRunner::run(Task& task) {
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.contexts, worker_.breather);
+    run_map_ticket(task, worker_.contexts, worker_.breather, worker_.calls);
   } else {
-    run_work_item(task);
+    run_work_item(task, worker_.calls);
   }
   worker_.running.pop_back();
   --worker_.depth;
@@ -48,8 +48,11 @@ void TaskRunner::make_call(Call& call, Ref context) {
   drop_sent_exception();
   ++worker_.depth;
   const Call* outer = std::exchange(worker_.call, &call);
-  outcome_ = Ref::steal(
-      worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  {
+    const RunningCalls::Scope running(worker_.calls, call.callable());
+    outcome_ = Ref::steal(
+        worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  }
   worker_.call = outer;
   --worker_.depth;
   failed_ = !outcome_;

@@ -12,7 +12,7 @@ from weakref import ref
 from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool, TimeoutError
-from treadle.executors import _standard_submit
+from treadle.executors import _shutdown, _standard_submit
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
@@ -45,10 +45,14 @@ class ThreadPoolExecutor(Streaming, Executor):
 
         propagate_context: Whether calls see the context variables of their submitter.
 
+        daemon: Whether the interpreter's exit leaves running calls behind instead of waiting for
+            them: it cancels those that are queued, and what runs stops wherever it is, with
+            neither `finally` nor `with` blocks left.
+
     Raises:
         ValueError: `max_workers` is not positive.
 
-        TypeError: `initializer` is not callable.
+        TypeError: `initializer` is not callable, or `daemon` is no bool.
 
     Example::
 
@@ -67,6 +71,7 @@ class ThreadPoolExecutor(Streaming, Executor):
         initargs: tuple[Any, ...] = (),
         *,
         propagate_context: bool = True,
+        daemon: bool = False,
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -76,6 +81,9 @@ class ThreadPoolExecutor(Streaming, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
+        if not isinstance(daemon, bool):
+            msg = f"daemon must be True or False, not {daemon!r}"  # type: ignore[unreachable]
+            raise TypeError(msg)
         self._max_workers = max_workers
         self._threads: Any = set[threading.Thread]()
         self._leaving: deque[WorkerThread] = deque()  # in _threads still, so that they are joined
@@ -83,7 +91,8 @@ class ThreadPoolExecutor(Streaming, Executor):
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
-        self._open(max_workers, propagate_context)
+        self._daemon = daemon
+        self._open(max_workers, propagate_context, daemon)
 
     def map(
         self,
@@ -157,44 +166,49 @@ class ThreadPoolExecutor(Streaming, Executor):
         produce = _in_order if ordered else _as_they_come
         return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> None:
         """Take no more calls; those that are queued still run.
+
+        It may be called again, from several threads, and from signal handlers.
 
         Args:
             wait: Whether to wait until all calls have ended and the threads with them.
 
             cancel_futures: Whether to cancel the calls that have not started.
 
+            timeout: Seconds to wait; None for ever.
+
         Raises:
+            ShutdownTimeout: Calls still run when the time is up; it names them.  They go on, and
+                another `shutdown` waits for them.
+
             RuntimeError: A worker of this pool waits for itself.
+
+            ValueError: `timeout` is negative or not finite, or given with `wait=False`.
+
+            TypeError: `timeout` is no number.
 
         Example::
 
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True, timeout=10)
         """
+        _shutdown.check_timeout(timeout, wait=wait)
         self._close()
+        deadline = _shutdown.deadline_of(self, timeout)
         if cancel_futures:
-            for thread in self._threads.copy():
-                thread.wait_started()  # it has a call to take
+            _shutdown.wait_until_started(self, deadline)
             self._cancel_queued()
         self._stop_iterations(wait, cancel_futures)
         if wait:
-            self._join_threads()
-
-    def _join_threads(self) -> None:
-        while True:
-            for thread in self._threads.copy():
-                thread.join()
-            if self._thread_count() == 0:
-                return
-            # Another thread is in the middle of a submit that came before the shutdown: its call is
-            # accepted, and the worker that it starts is not in the set yet.
-            time.sleep(0.0005)
+            _shutdown.join(self, timeout, deadline)
 
     # ---- what the native half calls
 
     def _start_worker(self, worker: Worker) -> WorkerThread:
-        thread = WorkerThread(worker, f"{self._thread_name_prefix}_{worker.next_number}")
+        name = f"{self._thread_name_prefix}_{worker.next_number}"
+        thread = WorkerThread(worker, name, self._daemon)
         self._forget_ended_threads()
         # Known before it runs, so that nobody who shuts down in between misses it.
         self._threads.add(thread)
