@@ -371,6 +371,7 @@ bool make_executor_type(PyObject* module) {
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_time_calls", with_pool<time_calls>, METH_NOARGS, nullptr},
       {"_running_calls", with_pool<running_calls>, METH_NOARGS, nullptr},
+      {"_is_worker_here", with_pool<is_worker_here>, METH_NOARGS, nullptr},
       {"_starting_here", with_pool<starting_here>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", put, METH_O, nullptr},

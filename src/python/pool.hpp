@@ -61,6 +61,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void time_calls();
   // The threads that the calling thread is in the middle of starting: it is in a signal handler.
   [[nodiscard]] std::size_t starting_here() const;
+  // The calling thread is a worker of this pool.
+  [[nodiscard]] bool is_worker_here() const;
 
   // Running threads, for whoever joins them at exit.  The executor forgets a worker
   // that ends while the pool is open when it starts another.

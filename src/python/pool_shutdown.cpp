@@ -1,5 +1,7 @@
 #include "python/pool_shutdown.hpp"
 
+#include <algorithm>
+
 #include "python/python_worker.hpp"
 #include "python/running_calls.hpp"
 
@@ -42,6 +44,15 @@ std::size_t Pool::starting_here() const {
   return count;
 }
 
+// In the child of a fork the thread that has forked is no worker any more: it has no seat.
+bool Pool::is_worker_here() const {
+  const PythonWorker* self = PythonWorker::current();
+  const ObjectLock lock(mutex_);
+  return self != nullptr && std::any_of(seats_.begin(), seats_.end(), [self](const Seat& seat) {
+           return &PythonWorker::of(seat.worker) == self;
+         });
+}
+
 PyObject* time_calls(Pool& pool) {
   pool.time_calls();
   Py_RETURN_NONE;
@@ -64,6 +75,8 @@ PyObject* running_calls(Pool& pool) {
   }
   return list.release();
 }
+
+PyObject* is_worker_here(Pool& pool) { return PyBool_FromLong(pool.is_worker_here()); }
 
 PyObject* starting_here(Pool& pool) { return PyLong_FromSize_t(pool.starting_here()); }
 

@@ -11,5 +11,7 @@ PyObject* time_calls(Pool& pool);
 PyObject* running_calls(Pool& pool);
 // How many threads the caller is in the middle of starting.
 PyObject* starting_here(Pool& pool);
+// Whether the caller is a worker of the pool, which cannot wait for the end of that.
+PyObject* is_worker_here(Pool& pool);
 
 }  // namespace treadle::python

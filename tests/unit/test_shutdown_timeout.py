@@ -337,3 +337,11 @@ def test_aclose_has_a_time_limit_and_cancels(kind: str, gate: Gate, workers: int
         assert all(future.done() for future in running)
 
     asyncio.run(main())
+
+
+def test_who_has_the_identity_of_an_ended_worker_may_still_wait(executor: Any) -> None:
+    """Identities of threads are used again, mostly at once."""
+    executor.submit(int).result(LIMIT)
+    executor.shutdown()
+    for _ in range(20):
+        in_thread(executor.shutdown).get()

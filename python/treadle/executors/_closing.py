@@ -27,7 +27,7 @@ async def shut_down_in_thread(
 ) -> None:
     _shutdown.check_timeout(timeout, wait=True)
     threads: set[Any] = pool._threads  # pyright: ignore[reportPrivateUsage]
-    if threading.current_thread() in threads:
+    if pool._is_worker_here():
         msg = "a worker cannot wait for the end of its own pool: call shutdown(wait=False)"
         raise RuntimeError(msg)
     pool.shutdown(wait=False, cancel_futures=cancel_futures)

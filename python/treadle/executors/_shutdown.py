@@ -11,8 +11,8 @@ Invariants:
 
 from __future__ import annotations
 
+import threading
 import time
-from threading import TIMEOUT_MAX, get_ident
 
 from treadle.errors import ShutdownTimeout
 from treadle.executors._worker_thread import is_in_threading
@@ -67,9 +67,7 @@ def wait_until_started(pool: ThreadPoolExecutor, deadline: float | None) -> None
 
 def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None) -> None:
     """Wait until the pool has no thread, or raise ShutdownTimeout."""
-    threads = pool._threads.copy()
-    here = get_ident()
-    if any(thread.ident == here for thread in threads):
+    if pool._is_worker_here():
         msg = "cannot join current thread"  # as the standard library's
         raise RuntimeError(msg)
     while not _joined(pool, deadline):
@@ -92,17 +90,23 @@ def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
 
 
 def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else min(max(0.0, deadline - time.monotonic()), TIMEOUT_MAX)
+    return (
+        None
+        if deadline is None
+        else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+    )
 
 
 def _running_tasks(pool: ThreadPoolExecutor) -> tuple[RunningTask, ...]:
     from treadle.running_task import RunningTask
 
-    threads = {thread.ident: thread for thread in pool._threads.copy()}
+    calls = pool._running_calls()
+    # Not those of the pool: an ended thread's identity may be that of another by now.
+    threads = {thread.ident: thread for thread in threading.enumerate()}
     tasks: list[RunningTask] = []
-    for function, name, ident, since, seconds in pool._running_calls():
+    for function, name, ident, since, seconds in calls:
         thread = threads.get(ident)
-        if thread is None:  # it has ended since
+        if thread is None:  # it has ended just now
             continue
 
         def still_runs(ident: int = ident, since: int = since) -> bool:
