@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 
 import treadle
 from treadle.errors import ShutdownTimeout
-
-asked_to_end = threading.Event()
 
 
 def polite(number: int) -> int:
@@ -31,29 +28,29 @@ def stubborn(number: int) -> int:
     return number
 
 
-def main() -> int:
+def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
+    # Before any thread is started: each inherits that the signal waits for whoever asks for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pool = treadle.ThreadPoolExecutor(max_workers=3, daemon=True)
     futures = [pool.submit(work, n) for n, work in enumerate((polite, stubborn, polite))]
     futures += pool.submit_many(polite, range(3, 10))
     print("working", flush=True)
-    asked_to_end.wait()
+    signal.sigwait({signal.SIGTERM})
 
     pool.shutdown(wait=False, cancel_futures=True)
     print(f"dropped {sum(future.cancelled() for future in futures)} that had not started")
     for future in futures:
-        future.cancel()  # false for those that run: it asks them to stop
+        future.request_cancel()
     try:
         pool.shutdown(timeout=seconds)
     except ShutdownTimeout as late:
         for task in late.tasks:
             where = task.stack()[-1]
             print(f"left behind: {task.name} at line {where.lineno}: {where.line}")
-        return 1
-    print("all work has ended")
-    return 0
+    else:
+        print("all work has ended")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

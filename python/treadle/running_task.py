@@ -56,9 +56,9 @@ class RunningTask:
         """
         import traceback
 
-        frame = sys._current_frames().get(self.thread.ident or 0)
+        frame = sys._current_frames().get(self.thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
         # The frame is kept alive, not kept still: what it shows counts only if the task goes on.
-        frames = [] if frame is None else traceback.extract_stack(frame)
+        frames = traceback.StackSummary() if frame is None else traceback.extract_stack(frame)
         del frame
         if not self._still_runs():
             return []

@@ -61,7 +61,7 @@ def deadline_of(pool: ThreadPoolExecutor, timeout: float | None) -> float | None
 
 def wait_until_started(pool: ThreadPoolExecutor, deadline: float | None) -> None:
     """Wait for the threads that are being started: each has a call to take."""
-    for thread in pool._threads.copy():
+    for thread in _threads_of(pool):
         thread.wait_started(_left(deadline))
 
 
@@ -83,10 +83,15 @@ def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None
 
 def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
     if not is_in_threading():
-        for thread in pool._threads.copy():
+        for thread in _threads_of(pool):
             thread.join(_left(deadline))
     starting = pool._starting_here()
     return pool._thread_count() <= starting
+
+
+def _threads_of(pool: ThreadPoolExecutor) -> set[Any]:
+    threads: set[Any] = pool._threads  # pyright: ignore[reportPrivateUsage]
+    return threads.copy()
 
 
 def _left(deadline: float | None) -> float | None:

@@ -81,7 +81,7 @@ class ThreadPoolExecutor(Streaming, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
-        if not isinstance(daemon, bool):
+        if type(daemon) is not bool:
             msg = f"daemon must be True or False, not {daemon!r}"  # type: ignore[unreachable]
             raise TypeError(msg)
         self._max_workers = max_workers
