@@ -114,7 +114,8 @@ def test_a_handler_may_stand_inside_the_locks_of_threading(
         if hasattr(threading, "_maintain_shutdown_locks"):  # up to 3.12, with a lock held
             maintain = threading._maintain_shutdown_locks
             def interrupted():
-                signal.raise_signal(signal.SIGUSR1)
+                if threading.current_thread() is threading.main_thread():
+                    signal.raise_signal(signal.SIGUSR1)
                 maintain()
             threading._maintain_shutdown_locks = interrupted
         gate.set()

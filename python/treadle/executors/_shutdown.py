@@ -4,7 +4,7 @@ Thread safety: every function, from any thread, and from a signal handler in the
 them, or of a submit.
 Invariants:
  1. Nobody waits for the thread that it is in: neither a worker for its pool's end, nor a signal
-    handler for a thread that the code below it is about to start.
+    handler for a thread that the code below it is about to start, or keeps from starting.
  2. No lock of `threading` is asked for by a handler that may stand inside of that lock.
  3. Who gives up has changed nothing: the next shutdown waits for the same threads.
 """
@@ -61,6 +61,8 @@ def deadline_of(pool: ThreadPoolExecutor, timeout: float | None) -> float | None
 
 def wait_until_started(pool: ThreadPoolExecutor, deadline: float | None) -> None:
     """Wait for the threads that are being started: each has a call to take."""
+    if is_in_threading():
+        return
     for thread in _threads_of(pool):
         thread.wait_started(_left(deadline))
 
@@ -84,6 +86,8 @@ def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None
 def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
     _join_each(pool, _left(deadline))
     starting = pool._starting_here()
+    if is_in_threading():  # a thread that starts may wait for a lock that is held below
+        starting = max(starting, sum(thread.is_starting() for thread in _threads_of(pool)))
     over = pool._thread_count() <= starting
     if over and deadline is not None:
         _join_each(pool, ENDING)  # a thread of Python ends a little later than the worker

@@ -99,6 +99,10 @@ class WorkerThread(threading.Thread):
         """Tell whether the thread runs, or has run."""
         return self._started.is_set() and not self._failed
 
+    def is_starting(self) -> bool:
+        """Tell whether nobody knows yet that the thread runs, or that it could not be started."""
+        return not self._started.is_set()
+
     def wait_started(self, timeout: float | None = None) -> None:
         """Wait until it does."""
         self._started.wait(timeout)
