@@ -31,6 +31,7 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle.executors.asynchronous import AsyncThreadExecutor
     from treadle.executors.priority import PriorityExecutor
+    from treadle.running_task import RunningTask
     from treadle.statistics import ExecutorStatistics, Histogram
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "Future",
     "Histogram",
     "PriorityExecutor",
+    "RunningTask",
     "ThreadPoolExecutor",
     "as_completed",
     "check_cancelled",
@@ -64,6 +66,7 @@ _LATER = {
     "ExecutorStatistics": "treadle.statistics",
     "Histogram": "treadle.statistics",
     "PriorityExecutor": "treadle.executors.priority",
+    "RunningTask": "treadle.running_task",
 }
 
 

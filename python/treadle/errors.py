@@ -1,11 +1,16 @@
-"""The exceptions that treadle raises: the standard library's own, and what it has no word for."""
+"""The exceptions that treadle raises: the standard library's own, and those that inherit them."""
 
 from __future__ import annotations
 
 import builtins
 import queue
+import sys
 from concurrent.futures import BrokenExecutor, CancelledError, InvalidStateError, TimeoutError
 from concurrent.futures.thread import BrokenThreadPool
+
+TYPE_CHECKING = False  # see compat.py
+if TYPE_CHECKING:
+    from treadle.running_task import RunningTask
 
 __all__ = [
     "BrokenExecutor",
@@ -14,19 +19,23 @@ __all__ = [
     "DeadlineExceeded",
     "InvalidStateError",
     "QueueFull",
+    "ShutdownTimeout",
     "TimeoutError",
 ]
 
+if sys.version_info >= (3, 11):
 
-if TimeoutError is builtins.TimeoutError:
+    class _AnyTimeout(TimeoutError):
+        """Caught by whatever name for a timeout the code around knows."""
 
-    class DeadlineExceeded(TimeoutError):
-        """The deadline of a task passed before it started; it was not run."""
+else:
 
-else:  # before Python 3.11
+    class _AnyTimeout(TimeoutError, builtins.TimeoutError):
+        """Caught by whatever name for a timeout the code around knows."""
 
-    class DeadlineExceeded(TimeoutError, builtins.TimeoutError):
-        """The deadline of a task passed before it started; it was not run."""
+
+class DeadlineExceeded(_AnyTimeout):
+    """The deadline of a task passed before it started; it was not run."""
 
 
 class QueueFull(RuntimeError, queue.Full):
@@ -39,3 +48,29 @@ class QueueFull(RuntimeError, queue.Full):
         except QueueFull:
             dropped += 1
     """
+
+
+class ShutdownTimeout(_AnyTimeout):
+    """The time that a shutdown was given is up, and tasks still run.
+
+    The pool takes no more calls; what runs goes on, and a later `shutdown` waits for it.
+
+    Args:
+        message: What is reported; it names the tasks.
+
+        tasks: The tasks that still run, the longest-running first.
+
+    Example::
+
+        try:
+            pool.shutdown(timeout=10, cancel_futures=True)
+        except ShutdownTimeout as late:
+            for task in late.tasks:
+                print(task.name, task.thread.name, *task.stack())
+    """
+
+    tasks: tuple[RunningTask, ...]
+
+    def __init__(self, message: str, tasks: tuple[RunningTask, ...] = ()) -> None:
+        super().__init__(message)
+        self.tasks = tasks

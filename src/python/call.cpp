@@ -4,7 +4,9 @@ namespace treadle::python {
 
 void Call::drop_block(CallBlock* block) {
   PyObject** objects = block->objects();
-  for (Py_ssize_t i = 0; i < block->count; ++i) Py_DECREF(objects[i]);
+  unless_exiting([&] {
+    for (Py_ssize_t i = 0; i < block->count; ++i) Py_DECREF(objects[i]);
+  });
   Py_XDECREF(block->keyword_names);
   PyMem_Free(block);
 }

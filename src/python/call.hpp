@@ -77,6 +77,25 @@ class Call {
 
   // Makes the call; a new reference, or null with an error set.
   [[nodiscard]] PyObject* invoke() {
+    return unless_exiting([this] { return vectorcall(); });
+  }
+
+  // Gives up all references.
+  void drop() {
+    const CallShape shape = std::exchange(shape_, CallShape::kEmpty);
+    if (shape == CallShape::kInline) {
+      unless_exiting([this] {
+        for (int i = 0; i <= positional_; ++i) Py_DECREF(slots_[static_cast<std::size_t>(i)]);
+      });
+    } else if (shape == CallShape::kBlock) {
+      drop_block(reinterpret_cast<CallBlock*>(slots_[0]));
+    }
+  }
+
+ private:
+  static void drop_block(CallBlock* block);
+
+  [[nodiscard]] PyObject* vectorcall() {
     if (shape_ == CallShape::kInline) {
       // The slot before the first argument is ours: a bound method may borrow it for its self.
       return PyObject_Vectorcall(slots_[0], &slots_[1],
@@ -89,19 +108,6 @@ class Call {
         static_cast<size_t>(block->positional) | PY_VECTORCALL_ARGUMENTS_OFFSET,
         block->keyword_names);
   }
-
-  // Gives up all references.
-  void drop() {
-    const CallShape shape = std::exchange(shape_, CallShape::kEmpty);
-    if (shape == CallShape::kInline) {
-      for (int i = 0; i <= positional_; ++i) Py_DECREF(slots_[static_cast<std::size_t>(i)]);
-    } else if (shape == CallShape::kBlock) {
-      drop_block(reinterpret_cast<CallBlock*>(slots_[0]));
-    }
-  }
-
- private:
-  static void drop_block(CallBlock* block);
 
   CallSlots slots_;
   CallShape shape_ = CallShape::kEmpty;

@@ -27,21 +27,15 @@ Future* current_future() {
   return worker != nullptr ? worker->current_future() : nullptr;
 }
 
-// The qualified name of what the worker calls, or of its type.
-Ref name_of_call(const Call* call) {
-  if (call == nullptr) return Ref::steal(PyUnicode_FromString(""));
-  auto* type = reinterpret_cast<PyObject*>(Py_TYPE(call->callable()));
-  for (PyObject* object : {call->callable(), type}) {
-    Ref name = Ref::steal(PyObject_GetAttr(object, names.qualname));
-    if (name && PyUnicode_Check(name.get())) return name;
-    PyErr_Clear();
-  }
-  return Ref::steal(PyUnicode_FromString(Py_TYPE(call->callable())->tp_name));
-}
-
 const Call* current_call() {
   if (const Outsider* outsider = Outsider::current()) return &outsider->call();
   return PythonWorker::current()->current_call();
+}
+
+// The qualified name of what is called; empty when nothing is.
+Ref current_name() {
+  const Call* call = current_call();
+  return call != nullptr ? name_of_call(call->callable()) : Ref::steal(PyUnicode_New(0, 0));
 }
 
 PyObject* check_cancelled(PyObject*, PyObject*) {
@@ -62,7 +56,7 @@ PyObject* current_task(PyObject*, PyObject*) {
   const TaskOptions* options = future->options();
   Ref name = options != nullptr && options->settings && options->settings->name
                  ? Ref::borrow(options->settings->name.get())
-                 : name_of_call(current_call());
+                 : current_name();
   Ref priority = Ref::steal(PyLong_FromLongLong(options != nullptr ? options->priority() : 0));
   PyObject* self = name && priority ? task_type->tp_alloc(task_type, 0) : nullptr;
   if (self == nullptr) return nullptr;

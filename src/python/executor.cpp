@@ -2,6 +2,7 @@
 
 #include "python/batches.hpp"
 #include "python/bounded_methods.hpp"
+#include "python/pool_shutdown.hpp"
 #include "python/pool_size.hpp"
 #include "python/stdlib.hpp"
 #include "python/submission.hpp"
@@ -19,21 +20,21 @@ namespace {
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return executor_type.allocate(type); }
 
-// _open(max_workers, propagate_context, histograms, keep_alive, min_workers): what __init__ ends
-// with.
+// _open(max_workers, propagate_context, histograms, daemon, keep_alive, min_workers): what __init__
+// ends with.
 PyObject* open(PyObject* self, PyObject* args) {
   Py_ssize_t max_workers = 0, min_workers = 0;
-  int propagate_context = 1, histograms = 0;
+  int propagate_context = 1, histograms = 0, daemon = 0;
   double keep_alive = 0;  // for ever
-  if (PyArg_ParseTuple(args, "npp|dn:_open", &max_workers, &propagate_context, &histograms,
-                       &keep_alive, &min_workers) == 0) {
+  if (PyArg_ParseTuple(args, "nppp|dn:_open", &max_workers, &propagate_context, &histograms,
+                       &daemon, &keep_alive, &min_workers) == 0) {
     return nullptr;
   }
   Ref reference = Ref::steal(PyWeakref_NewRef(self, nullptr));
   if (!reference) return nullptr;
   executor_type.data(self).pool =
       new Pool(static_cast<std::size_t>(max_workers), propagate_context != 0, histograms != 0,
-               std::move(reference), make_keep_alive(keep_alive, min_workers));
+               daemon != 0, std::move(reference), make_keep_alive(keep_alive, min_workers));
   Py_RETURN_NONE;
 }
 
@@ -154,6 +155,10 @@ bool make_executor_type(PyObject* module) {
       {"_thread_count", count<&Scheduler::Counts::threads>, METH_NOARGS, nullptr},
       {"_queue_size", count<&Scheduler::Counts::queued>, METH_NOARGS, nullptr},
       {"_statistics", with_pool<describe_statistics>, METH_NOARGS, nullptr},
+      {"_time_calls", with_pool<time_calls>, METH_NOARGS, nullptr},
+      {"_running_calls", with_pool<running_calls>, METH_NOARGS, nullptr},
+      {"_is_worker_here", with_pool<is_worker_here>, METH_NOARGS, nullptr},
+      {"_starting_here", with_pool<starting_here>, METH_NOARGS, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", with_pool_and<put_item>, METH_O, nullptr},
       {"_resize", with_pool_and<resize_pool>, METH_O, nullptr},

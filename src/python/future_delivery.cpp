@@ -7,6 +7,7 @@
 #include "python/future_transition.hpp"
 #include "python/log.hpp"
 #include "python/loop_bridge.hpp"
+#include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 
 namespace treadle::python {
@@ -43,7 +44,8 @@ void tell_waiters(PyObject* waiters, PyObject* method, PyObject* future,
                   Interruption& interruption) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(waiters); ++i) {
     const Ref waiter = Ref::borrow(PyList_GET_ITEM(waiters, i));
-    const Ref told = Ref::steal(PyObject_CallMethodOneArg(waiter.get(), method, future));
+    const Ref told = Ref::steal(
+        unless_exiting([&] { return PyObject_CallMethodOneArg(waiter.get(), method, future); }));
     if (!told) interruption.take(future);
   }
 }
@@ -77,8 +79,23 @@ bool Future::deliver(Delivered& delivered, bool log_everything) {
   return interruption.pass(self, log_everything);
 }
 
+namespace {
+
+// Calls a callback; a worker has it among its running calls meanwhile.
+PyObject* call_running(PyObject* callback, PyObject* future) {
+  const auto call = [&] {
+    return unless_exiting([&] { return PyObject_CallOneArg(callback, future); });
+  };
+  PythonWorker* worker = PythonWorker::current();
+  if (worker == nullptr) return call();
+  const RunningCalls::Scope running(worker->calls(), callback);
+  return call();
+}
+
+}  // namespace
+
 bool Future::call_callback(PyObject* callback, bool log_everything) {
-  const Ref called = Ref::steal(PyObject_CallOneArg(callback, object()));
+  const Ref called = Ref::steal(call_running(callback, object()));
   if (called) return true;
   if (!log_everything && PyErr_ExceptionMatches(PyExc_Exception) == 0) return false;
   const Ref exception = take_raised();
@@ -89,7 +106,8 @@ bool Future::call_callback(PyObject* callback, bool log_everything) {
 // Calls the callbacks and lets go of them; the standard library keeps them in the list.
 bool Future::invoke_callbacks(PyObject* callbacks, bool log_everything) {
   if (!is_exact(object())) {  // a subclass may override the method
-    const Ref invoked = Ref::steal(PyObject_CallMethodNoArgs(object(), names.invoke_callbacks));
+    const Ref invoked = Ref::steal(unless_exiting(
+        [&] { return PyObject_CallMethodNoArgs(object(), names.invoke_callbacks); }));
     if (!invoked && log_everything) PyErr_WriteUnraisable(object());
     return invoked || log_everything;
   }

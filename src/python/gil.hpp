@@ -15,22 +15,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <thread>
 
 #include "python/python_api.hpp"
 
 namespace treadle::python {
 
-// Attaches the thread again.  A daemon thread never comes back from here once the interpreter ends:
-// newer versions of Python let it hang, older ones end the thread by unwinding its stack, which
-// would run destructors detached and stop at the first that may not throw, with the process.  So
-// it hangs there as well, which nobody minds: the process is about to end.
+// Attaches the thread again.
 inline void attach(PyThreadState* state) noexcept {
-  try {
-    PyEval_RestoreThread(state);
-  } catch (...) {
-    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-  }
+  unless_exiting([state] { PyEval_RestoreThread(state); });
 }
 
 // Detaches the thread for the length of a block.

@@ -77,7 +77,11 @@ PyObject* at_exit(PyObject*, PyObject*) {
   const std::vector<PoolPtr> pools = live_pools();
   for (const PoolPtr& pool : pools) pool->close(Closed::kExit);
   for (const PoolPtr& pool : pools) {
-    if (!join_threads(*pool)) return nullptr;
+    if (pool->is_daemon()) {
+      pool->cancel_queued();  // nobody will run it
+    } else if (!join_threads(*pool)) {
+      return nullptr;
+    }
   }
   Py_RETURN_NONE;
 }

@@ -2,7 +2,9 @@
 //
 // At exit (`threading._register_atexit`: before non-daemon threads are joined) every pool refuses
 // new work, its workers finish what is queued, and their threads are joined.  No worker is left
-// that could try to attach to a dying interpreter.
+// that could try to attach to a dying interpreter.  Pools of daemon threads are not waited for:
+// what they have queued is cancelled, and a thread that comes back to the interpreter too late
+// stays where it is (unless_exiting.hpp).
 //
 // In the child of a fork no worker thread exists: every pool starts clean, without threads and with
 // an empty queue; futures that were queued, or running in another thread, are cancelled there, so

@@ -117,10 +117,11 @@ void MapJob::run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistic
   const Moment started = statistics.start(plan_.submission);
   PyObject** arguments = plan_.arguments + item * plan_.arity;
   PyObject* outcome = nullptr;
+  const auto make = [&] { return unless_exiting([&] { return call(arguments); }); };
   if (!plan_.context) {
-    outcome = contexts.run([&] { return call(arguments); }, nullptr, nested);
+    outcome = contexts.run(make, nullptr, nested);
   } else if (const Ref own = Ref::steal(PyContext_Copy(plan_.context.get()))) {
-    outcome = contexts.run([&] { return call(arguments); }, own.get(), nested);
+    outcome = contexts.run(make, own.get(), nested);
   }
   Status status = kResult;
   if (outcome == nullptr) {
@@ -260,9 +261,10 @@ int MapJob::traverse(visitproc visit, void* arg) {
 }
 
 void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather,
-                    WorkerStatistics& statistics) {
+                    WorkerStatistics& statistics, RunningCalls& calls) {
   const MapJobPtr kept = std::move(static_cast<MapTicket&>(task).job);
   MapJob& job = *kept;
+  const RunningCalls::Scope running(calls, job.function());  // one for all items: it costs nothing
   const Scheduler& scheduler = job.scheduler();
   std::uint32_t shrinks = scheduler.shrinks();
   job.begin_run();

@@ -22,6 +22,7 @@
 
 #include "python/context.hpp"
 #include "python/pool.hpp"
+#include "python/running_calls.hpp"
 
 namespace treadle::python {
 
@@ -61,6 +62,7 @@ class MapJob : public Shared<MapJob> {
   [[nodiscard]] bool claim(Py_ssize_t item);
   [[nodiscard]] Scheduler& scheduler() { return pool_->scheduler(); }
   [[nodiscard]] Py_ssize_t count() const { return plan_.count; }
+  [[nodiscard]] PyObject* function() const { return plan_.fn.get(); }  // borrowed
   // Runs an item that the calling worker has taken.
   void run_item(Py_ssize_t item, WorkerContexts& contexts, WorkerStatistics& statistics,
                 bool nested);
@@ -115,7 +117,7 @@ using MapJobPtr = boost::intrusive_ptr<MapJob>;
 
 // The scheduler's side: runs a ticket, or lets it go unrun.
 void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather& breather,
-                    WorkerStatistics& statistics);
+                    WorkerStatistics& statistics, RunningCalls& calls);
 void discard_map_ticket(Task& task);
 
 }  // namespace treadle::python

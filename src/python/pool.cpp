@@ -23,13 +23,14 @@ std::uint32_t new_pool_id() {
 
 }  // namespace
 
-Pool::Pool(std::size_t max_workers, bool propagate_context, bool histograms, Ref executor,
-           std::optional<KeepAlive> keep_alive)
+Pool::Pool(std::size_t max_workers, bool propagate_context, bool histograms, bool daemon,
+           Ref executor, std::optional<KeepAlive> keep_alive)
     : scheduler_(max_workers, keep_alive),
       id_(new_pool_id()),
       statistics_(id_, histograms || reports_calls()),
       shows_histograms_(histograms),
       propagate_context_(propagate_context),
+      daemon_(daemon),
       executor_(std::move(executor)) {
   register_pool(*this);
 }
@@ -82,7 +83,8 @@ bool Pool::grow() {
   if (executor && worker) {
     {
       const ObjectLock lock(mutex_);
-      seats_.push_back({worker.get(), nullptr});
+      if (times_calls_) PythonWorker::of(worker.get()).calls().time_from({});
+      seats_.push_back({worker.get(), nullptr, PyThread_get_thread_ident()});
     }
     thread =
         Ref::steal(PyObject_CallMethodOneArg(executor.get(), names.start_worker, worker.get()));
@@ -93,7 +95,9 @@ bool Pool::grow() {
     {
       const ObjectLock lock(mutex_);
       for (Seat& seat : seats_) {
-        if (seat.worker == worker.get()) seat.thread = thread.release();
+        if (seat.worker != worker.get()) continue;
+        seat.thread = thread.release();
+        seat.starter = 0;
       }
     }
     if (thread) leave_executor(thread.get());  // it has ended already

@@ -28,7 +28,7 @@ class PythonWorker;
 class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
  public:
   // `executor` is a weak reference.  Registered with lifecycle.hpp while alive.
-  Pool(std::size_t max_workers, bool propagate_context, bool histograms, Ref executor,
+  Pool(std::size_t max_workers, bool propagate_context, bool histograms, bool daemon, Ref executor,
        std::optional<KeepAlive> keep_alive = std::nullopt);
   ~Pool();
 
@@ -68,6 +68,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void close(Closed reason);
   // Takes void tasks out of a bounded queue when they are the larger part of it.
   void sweep();
+  // Its threads are daemons: the interpreter's end does not wait for them.
+  [[nodiscard]] bool is_daemon() const { return daemon_; }
   // None when the executor is gone.
   [[nodiscard]] Ref executor() const;
 
@@ -94,6 +96,16 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   // The pool may have more workers now: so may they.  False with an error set.
   [[nodiscard]] bool widen_jobs();
 
+  // What its workers are calling, and in which threads (pool_shutdown.cpp).
+  struct RunningCall;
+  [[nodiscard]] std::vector<RunningCall> running_calls();
+  // From now on those calls have times.
+  void time_calls();
+  // The threads that the calling thread is in the middle of starting: it is in a signal handler.
+  [[nodiscard]] std::size_t starting_here() const;
+  // The calling thread is a worker of this pool.
+  [[nodiscard]] bool is_worker_here() const;
+
   // Running threads, for whoever joins them at exit.  The executor forgets a worker
   // that ends while the pool is open when it starts another.
   void retire(PyObject* worker);
@@ -114,6 +126,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   struct Seat {
     PyObject* worker;  // borrowed: its thread keeps it until it calls `retire`
     PyObject* thread;
+    unsigned long starter;  // the identity of the thread that is starting it, or 0
   };
 
   [[nodiscard]] std::int64_t aged(std::int64_t priority) const;
@@ -129,6 +142,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   const bool shows_histograms_;
   const bool propagate_context_;
   std::unique_ptr<Bound> bound_;
+  const bool daemon_;
+  bool times_calls_ = false;  // guarded as seats_
   const Ref executor_;
   bool ranks_all_ = false;
   double aging_ = 0;    // seconds a level; 0: none

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "python/unless_exiting.hpp"
+
 namespace treadle::python {
 
 // Owns one reference, or none.  Must be created, moved and destroyed attached.
@@ -21,12 +23,14 @@ class Ref {
   Ref& operator=(Ref&& other) noexcept {
     // The old object goes last: its finalizer may look at this reference.
     PyObject* old = std::exchange(object_, std::exchange(other.object_, nullptr));
-    Py_XDECREF(old);
+    unless_exiting([old] { Py_XDECREF(old); });
     return *this;
   }
   Ref(const Ref&) = delete;
   Ref& operator=(const Ref&) = delete;
-  ~Ref() { Py_XDECREF(object_); }
+  ~Ref() {
+    unless_exiting([this] { Py_XDECREF(object_); });
+  }
 
   [[nodiscard]] PyObject* get() const { return object_; }
   [[nodiscard]] PyObject* release() { return std::exchange(object_, nullptr); }

@@ -45,14 +45,22 @@ bool PythonWorker::revoke() {
   return true;
 }
 
+bool PythonWorker::is_new() {
+  const ObjectLock lock(state_->mutex);
+  return state_->stage == Stage::kNew;
+}
+
 // Calls the executor's initializer.  False when it raised; that is logged and breaks the pool.
 bool PythonWorker::initialize() {
   const Ref initializer = std::move(state_->initializer);
   const Ref initargs = std::move(state_->initargs);
   if (!initializer) return true;
+  const RunningCalls::Scope running(state_->calls, initializer.get());
   const Ref arguments = Ref::steal(PySequence_Tuple(initargs.get()));
-  const Ref called =
-      arguments ? Ref::steal(PyObject_CallObject(initializer.get(), arguments.get())) : Ref();
+  const Ref called = arguments ? Ref::steal(unless_exiting([&] {
+    return PyObject_CallObject(initializer.get(), arguments.get());
+  }))
+                               : Ref();
   if (called) return true;
   const Ref exception = take_raised();
   log("critical", "Exception in initializer:", nullptr, exception.get());
@@ -76,6 +84,7 @@ void PythonWorker::report_failed_initializer() {
 
 void PythonWorker::work() {
   current_ = this;
+  state_->thread_identity = PyThread_get_thread_ident();
   TaskRunner runner(*this);
   state_->pool->statistics().attach(state_->statistics);
   if (initialize() && state_->contexts.begin()) {
@@ -121,6 +130,7 @@ bool PythonWorker::run_map_item(MapJob& job, Py_ssize_t item) {
   if (!job.claim(item)) return false;
   ++state_->depth;
   state_->running.push_back(nullptr);
+  const RunningCalls::Scope running(state_->calls, job.function());
   isolated([&] { job.run_item(item, state_->contexts, state_->statistics, true); });
   state_->running.pop_back();
   --state_->depth;

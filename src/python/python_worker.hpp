@@ -12,6 +12,7 @@
 
 #include "python/context.hpp"
 #include "python/pool.hpp"
+#include "python/running_calls.hpp"
 
 namespace treadle::python {
 
@@ -37,8 +38,13 @@ class PythonWorker {
   [[nodiscard]] const Call* current_call() const { return state_->call; }
   // What `current_task()` gave to the innermost call; kept for its next look, until it ends.
   [[nodiscard]] Ref& task_view() { return state_->task_view; }
+  // What the worker is calling, and the identity of its thread; valid while it calls something.
+  [[nodiscard]] RunningCalls& calls() { return state_->calls; }
+  [[nodiscard]] unsigned long thread_identity() const { return state_->thread_identity; }
   // The thread could not be started.  False when it has begun all the same.
   [[nodiscard]] bool revoke();
+  // Nobody knows yet whether the thread will run.
+  [[nodiscard]] bool is_new();
 
   // Runs the next task of a pool that has no threads, in the calling one: 1, or 0 when none waits;
   // -1: error set.
@@ -75,6 +81,8 @@ class PythonWorker {
     Breather breather;
     // The futures that were taken and are not done, the outermost first; null for other tasks.
     std::vector<Future*> running;
+    RunningCalls calls;
+    unsigned long thread_identity = 0;
     const Call* call = nullptr;  // what is being called for the innermost future
     Ref task_view;
     int depth = 0;              // tasks on this thread's stack

@@ -37,9 +37,10 @@ bool TaskRunner::run(Task& task) {
   ++worker_.depth;
   worker_.running.push_back(nullptr);
   if (task.kind() == kMapTask) {
-    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather, worker_.statistics);
+    run_map_ticket(task, worker_.seat, worker_.contexts, worker_.breather, worker_.statistics,
+                   worker_.calls);
   } else {
-    run_work_item(task, worker_.statistics);
+    run_work_item(task, worker_.statistics, worker_.calls);
   }
   worker_.statistics.expect_pause();
   worker_.running.pop_back();
@@ -55,8 +56,11 @@ void TaskRunner::make_call(Future& future, Call& call, Ref context) {
   ++worker_.depth;
   const Moment started = worker_.statistics.start(call);
   const Call* outer = std::exchange(worker_.call, &call);
-  outcome_ = Ref::steal(
-      worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  {
+    const RunningCalls::Scope running(worker_.calls, call.callable());
+    outcome_ = Ref::steal(
+        worker_.contexts.run([&] { return call.invoke(); }, context.get(), worker_.depth > 1));
+  }
   worker_.call = outer;
   --worker_.depth;
   ending_ = Ending::kResult;

@@ -16,15 +16,16 @@ struct WorkItemTask : Task {
 
 }  // namespace
 
-void run_work_item(Task& task, WorkerStatistics& statistics) {
+void run_work_item(Task& task, WorkerStatistics& statistics, RunningCalls& calls) {
   const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(task));
+  const RunningCalls::Scope running(calls, owned->item.get());
   // `run` of the standard item wants a worker's context from 3.14 on; ours takes care of either.
   const Moment started = statistics.start(owned->submission);
   const Ref module = Ref::steal(PyImport_ImportModule("treadle.executors._work_queue"));
-  const Ref ran =
-      module
-          ? Ref::steal(PyObject_CallMethod(module.get(), "run_work_item", "(O)", owned->item.get()))
-          : Ref();
+  const Ref ran = module ? Ref::steal(unless_exiting([&] {
+    return PyObject_CallMethod(module.get(), "run_work_item", "(O)", owned->item.get());
+  }))
+                         : Ref();
   if (!ran) PyErr_WriteUnraisable(owned->item.get());
   statistics.end_run(started);
   statistics.end(ran.get() == Py_None   ? Ending::kCancelled

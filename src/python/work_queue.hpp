@@ -5,11 +5,12 @@
 #pragma once
 
 #include "python/pool.hpp"
+#include "python/running_calls.hpp"
 
 namespace treadle::python {
 
 // Runs an item of the standard library's kind (`future`, and `fn`, `args`, `kwargs` or `task`).
-void run_work_item(Task& task, WorkerStatistics& statistics);
+void run_work_item(Task& task, WorkerStatistics& statistics, RunningCalls& calls);
 // Lets go of a task that is no future, unrun.
 void discard_task(Task& task);
 

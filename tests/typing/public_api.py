@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
+import traceback
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from typing_extensions import assert_type
 
 import treadle
+import treadle.errors
 
 
 def area(width: int, height: float = 1.0) -> float:
@@ -41,6 +44,16 @@ def executors() -> None:
     treadle.ThreadPoolExecutor(2, when_full="wait")  # type: ignore[arg-type]  # pyright: ignore
     pool.shutdown(True)
     pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        pool.shutdown(timeout=0.5)
+    except treadle.errors.ShutdownTimeout as late:
+        assert_type(late.tasks, tuple[treadle.RunningTask, ...])
+        for task in late.tasks:
+            assert_type(task.thread, threading.Thread)
+            assert_type(task.seconds, float)
+            assert_type(task.stack(), list[traceback.FrameSummary])
+    pool.shutdown(timeout="1")  # type: ignore[arg-type]  # pyright: ignore
+    treadle.ThreadPoolExecutor(daemon=1)  # type: ignore[arg-type]  # pyright: ignore
 
 
 def submitting(pool: treadle.ThreadPoolExecutor) -> None:
@@ -107,6 +120,7 @@ async def streaming_async(pool: treadle.ThreadPoolExecutor) -> None:
         assert_type([line async for line in iteration], list[str])
         await iteration.aclose()
     await pool.aclose()
+    await pool.aclose(cancel_futures=True, timeout=5)
 
 
 async def async_executor() -> None:

@@ -156,6 +156,25 @@ def test_a_slow_call_stops_when_its_time_is_up() -> None:
     ]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM kills there")
+def test_a_service_that_is_asked_to_end_says_what_it_leaves_behind() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", str(EXAMPLES / "graceful_shutdown.py"), "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == "working\n"
+        service.terminate()
+        output, complaints = service.communicate(timeout=60)
+
+    assert (service.returncode, complaints) == (0, "")
+    dropped, left = output.splitlines()
+    assert dropped == "dropped 7 that had not started"
+    assert re.fullmatch(r"left behind: stubborn at line \d+: time\.sleep\(1000\)", left)
+
+
 def test_the_largest_files_are_found(tree: Path) -> None:
     finished = run(EXAMPLES / "largest_files.py", str(tree))
 

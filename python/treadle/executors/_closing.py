@@ -11,6 +11,7 @@ import threading
 
 from treadle._core import Future
 from treadle.errors import InvalidStateError
+from treadle.executors import _shutdown
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["shut_down_in_thread"]
 
 
-async def shut_down_in_thread(pool: ThreadPoolExecutor) -> None:
+async def shut_down_in_thread(
+    pool: ThreadPoolExecutor, cancel_futures: bool, timeout: float | None
+) -> None:
+    _shutdown.check_timeout(timeout, wait=True)
     threads = pool._threads_to_join  # pyright: ignore[reportPrivateUsage]
-    if threading.current_thread() in threads():
+    if pool._is_worker_here():
         msg = "a worker cannot wait for the end of its own pool: call shutdown(wait=False)"
         raise RuntimeError(msg)
-    pool.shutdown(wait=False)
+    pool.shutdown(wait=False, cancel_futures=cancel_futures)
     running = sys.modules.get("treadle.streaming.running")
     if running is not None:
         running.stop_those_of(pool, running.current_reader(), whole_thread=False)
@@ -33,16 +37,19 @@ async def shut_down_in_thread(pool: ThreadPoolExecutor) -> None:
     over: Future[None] = Future()
     # A daemon: at exit the workers are joined anyway, and nobody waits for this one any more.
     helper = threading.Thread(
-        target=_join, args=(pool, over), name=f"{pool._thread_name_prefix}-aclose", daemon=True
+        target=_join,
+        args=(pool, timeout, over),
+        name=f"{pool._thread_name_prefix}-aclose",
+        daemon=True,
     )
     helper.start()
     await over
 
 
-def _join(pool: ThreadPoolExecutor, over: Future[None]) -> None:
+def _join(pool: ThreadPoolExecutor, timeout: float | None, over: Future[None]) -> None:
     failure = None
     try:
-        pool.shutdown(wait=True)
+        pool.shutdown(wait=True, timeout=timeout)
     except BaseException as error:
         failure = error
     with contextlib.suppress(InvalidStateError):  # its awaiter was cancelled

@@ -131,22 +131,33 @@ class Streaming:
 
         return open_iteration(self, generator_fn, args, kwargs, buffersize)  # type: ignore[arg-type]
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, cancel_futures: bool = False, timeout: float | None = None) -> None:
         """Shut down as `shutdown(wait=True)` does, without blocking the event loop.
 
         The pool takes no more calls from the moment of the call on.  When the waiter is cancelled,
         the shutdown goes on.
 
+        Args:
+            cancel_futures: Whether to cancel the calls that have not started.
+
+            timeout: Seconds to wait; None for ever.
+
         Raises:
+            ShutdownTimeout: Calls still run when the time is up; it names them.
+
             RuntimeError: A worker of this pool waits for itself.
+
+            ValueError: `timeout` is negative or not finite.
+
+            TypeError: `timeout` is no number.
 
         Example::
 
-            await pool.aclose()
+            await pool.aclose(timeout=10)
         """
         from treadle.executors._closing import shut_down_in_thread
 
-        await shut_down_in_thread(self)  # type: ignore[arg-type]
+        await shut_down_in_thread(self, cancel_futures, timeout)  # type: ignore[arg-type]
 
     async def __aenter__(self) -> Self:
         return self

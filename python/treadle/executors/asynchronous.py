@@ -194,16 +194,17 @@ class AsyncThreadExecutor(Generic[T]):
         """
         self._pool.shutdown(wait, cancel_futures=cancel_futures)
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, cancel_futures: bool = False, timeout: float | None = None) -> None:
         """Shut down and wait until all calls have ended, without blocking the event loop.
 
-        When the waiter is cancelled, the shutdown goes on.
+        Arguments and errors are those of `ThreadPoolExecutor.aclose`.  When the waiter is
+        cancelled, the shutdown goes on.
 
         Example::
 
             await executor.aclose()
         """
-        await self._pool.aclose()
+        await self._pool.aclose(cancel_futures=cancel_futures, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self

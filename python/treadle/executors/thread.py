@@ -11,7 +11,7 @@ from weakref import ref
 from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool
-from treadle.executors import _standard_submit
+from treadle.executors import _shutdown, _standard_submit
 from treadle.executors._bounded import Bounded, check_bound
 from treadle.executors._options import WithOptions
 from treadle.executors._resizing import Resizing, check_keep_alive
@@ -73,13 +73,17 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         histograms: Whether `statistics` tells how long calls waited and ran.  Clocks are read only
             then, two or three times a call, which costs up to 100 ns.
 
+        daemon: Whether the interpreter's exit leaves running calls behind instead of waiting for
+            them: it cancels those that are queued, and what runs stops wherever it is, with
+            neither `finally` nor `with` blocks left.
+
     Raises:
         ValueError: `max_workers` or `max_pending` is not positive, `when_full` is none of the four,
             `min_workers` is negative or greater than `max_workers`, or `keep_alive` is not positive
             or not finite.
 
         TypeError: `initializer` is not callable, `max_pending` or `min_workers` is no integer, or
-            `keep_alive` no number.
+            `keep_alive` no number, or `daemon` is no bool.
 
     Example::
 
@@ -103,6 +107,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         min_workers: int | None = None,
         keep_alive: float | None = None,
         histograms: bool = False,
+        daemon: bool = False,
     ) -> None:
         if max_workers is None:
             max_workers = compat.default_max_workers()
@@ -116,13 +121,18 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         retention = check_keep_alive(keep_alive, min_workers, max_workers)
         self._max_pending = max_pending
         self._when_full = when_full
+        if type(daemon) is not bool:
+            msg = f"daemon must be True or False, not {daemon!r}"  # type: ignore[unreachable]
+            raise TypeError(msg)
+        self._max_workers = max_workers
         self._threads: Any = set[threading.Thread]()
         self._leaving: Any = set[threading.Thread]()  # not in _threads any more, but to be joined
         self._broken = False
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer = initializer  # type: ignore[assignment]
         self._initargs = initargs
-        self._open(max_workers, propagate_context, histograms, *retention)
+        self._daemon = daemon
+        self._open(max_workers, propagate_context, histograms, daemon, *retention)
         if max_pending is not None:
             self._bound(max_pending, when_full)
 
@@ -218,6 +228,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         from treadle.statistics import statistics_of
 
         return statistics_of(self)
+
     def _lazy_results(
         self,
         fn: Callable[..., T],
@@ -236,44 +247,49 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
             calls.raise_error()
         return lazily_in_order(calls, take) if ordered else lazily(calls, take, first_ended)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> None:
         """Take no more calls; those that are queued still run.
+
+        It may be called again, from several threads, and from signal handlers.
 
         Args:
             wait: Whether to wait until all calls have ended and the threads with them.
 
             cancel_futures: Whether to cancel the calls that have not started.
 
+            timeout: Seconds to wait; None for ever.
+
         Raises:
+            ShutdownTimeout: Calls still run when the time is up; it names them.  They go on, and
+                another `shutdown` waits for them.
+
             RuntimeError: A worker of this pool waits for itself.
+
+            ValueError: `timeout` is negative or not finite, or given with `wait=False`.
+
+            TypeError: `timeout` is no number.
 
         Example::
 
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True, timeout=10)
         """
+        _shutdown.check_timeout(timeout, wait=wait)
         self._close()
+        deadline = _shutdown.deadline_of(self, timeout)
         if cancel_futures:
-            for thread in self._threads.copy():
-                thread.wait_started()  # it has a call to take
+            _shutdown.wait_until_started(self, deadline)
             self._cancel_queued()
         self._stop_iterations(wait, cancel_futures)
         if wait:
-            self._join_threads()
-
-    def _join_threads(self) -> None:
-        while True:
-            for thread in self._threads_to_join():
-                thread.join()
-            if self._thread_count() == 0:
-                return
-            # Another thread is in the middle of a submit that came before the shutdown: its call is
-            # accepted, and the worker that it starts is not in the set yet.
-            time.sleep(0.0005)
+            _shutdown.join(self, timeout, deadline)
 
     # ---- what the native half calls
 
     def _start_worker(self, worker: Worker) -> WorkerThread:
-        thread = WorkerThread(worker, f"{self._thread_name_prefix}_{worker.next_number}")
+        name = f"{self._thread_name_prefix}_{worker.next_number}"
+        thread = WorkerThread(worker, name, self._daemon)
         self._forget_ended_threads()
         # Known before it runs, so that nobody who shuts down in between misses it.
         self._threads.add(thread)
