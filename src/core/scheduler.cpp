@@ -6,8 +6,9 @@
 namespace treadle {
 
 bool Scheduler::wants_thread_locked() const {
-  return queue_.size() > idle_.size() + searching_ + starting_ &&
-         threads_ < max_workers_ + blocked_ && !by_hand_;
+  // In a burst the first answers: the pool has its threads.
+  return threads_ < max_workers_ + blocked_ &&
+         queue_.size() > idle_.size() + searching_ + starting_ && !by_hand_;
 }
 
 void Scheduler::count_growth_locked() {

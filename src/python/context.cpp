@@ -3,7 +3,8 @@
 namespace treadle::python {
 
 bool WorkerContexts::begin() {
-  if (current_context() == nullptr) return true;
+  use_this_thread();
+  if (current_context(thread_) == nullptr) return true;
   base_ = Ref::steal(PyContext_CopyCurrent());
   return static_cast<bool>(base_);
 }

@@ -12,16 +12,16 @@
 namespace treadle::python {
 
 // The calling thread's context, or null when it holds no variable.
-inline PyObject* current_context() {
+inline PyObject* current_context(const PyThreadState* thread) {
   // There is no public way to look at it without copying; the field is in CPython's public struct
   // from 3.7 to 3.15.
-  PyObject* context = PyThreadState_Get()->context;
+  PyObject* context = thread->context;
   return context != nullptr && PyObject_Size(context) != 0 ? context : nullptr;
 }
 
 // A copy for a task to run in; none when there is nothing to copy.  `failed` with an error set.
 inline Ref capture_context(bool& failed) {
-  if (current_context() == nullptr) return {};
+  if (current_context(PyThreadState_Get()) == nullptr) return {};
   Ref copy = Ref::steal(PyContext_CopyCurrent());
   failed = !copy;
   return copy;
@@ -34,6 +34,9 @@ class WorkerContexts {
   // an error set.
   [[nodiscard]] bool begin();
   void end();
+  // The worker's thread, from `begin` on, or from here on: it keeps its state for life.
+  void use_this_thread() { thread_ = PyThreadState_Get(); }
+  [[nodiscard]] PyThreadState* thread() const { return thread_; }
 
   // Makes a call (`invoke()` gives a new reference, or null with an error set) in the context of a
   // task that was submitted with `context` (null: an empty one).  `nested`: inside `isolated`.
@@ -43,7 +46,7 @@ class WorkerContexts {
   // Between tasks: what a call or a callback has left in the thread's own context is taken out of
   // the next one's sight.
   void tidy() {
-    if (!base_ && current_context() != nullptr) start_afresh();
+    if (!base_ && current_context(thread_) != nullptr) start_afresh();
   }
 
  private:
@@ -52,6 +55,7 @@ class WorkerContexts {
   [[nodiscard]] Ref on_top_of_base(PyObject* context);
   void start_afresh();
 
+  PyThreadState* thread_ = nullptr;
   Ref base_;     // null: the initializer has set nothing
   Ref scratch_;  // entered in place of a context that a task has changed
 };

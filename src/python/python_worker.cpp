@@ -95,7 +95,7 @@ void PythonWorker::work() {
   }
   state_->contexts.end();
   state_->pool->statistics().detach(state_->statistics);
-  drop_sent_exception();
+  drop_sent_exception(PyThreadState_Get());
   current_ = nullptr;
 }
 
@@ -106,6 +106,7 @@ int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
   if (task == nullptr) return 0;
   PythonWorker& worker = of(object.get());
   PythonWorker* outer = std::exchange(current_, &worker);
+  worker.state_->contexts.use_this_thread();
   pool.statistics().attach(worker.state_->statistics);
   isolated([&] {  // the caller's context variables are none of the task's business
     TaskRunner runner(worker);

@@ -7,22 +7,20 @@
 
 namespace treadle::python {
 
+// The version of that class when its `submit` was last seen to be the original one.
+extern std::atomic<unsigned int>
+    unchanged_standard_class;  // a hint: relaxed, nothing depends on it
+[[nodiscard]] bool look_for_standard_submit();
+
 // Tools (tracers) replace `submit` on the standard class; their replacement is meant for us, too.
 // Any change to the class gives it a new version tag, so one comparison tells that it has not
 // changed since the last look.
 [[nodiscard]] inline bool standard_submit_replaced() {
-  static std::atomic<unsigned int> unchanged{0};  // a hint: relaxed, nothing depends on its order
-  auto* standard = reinterpret_cast<PyTypeObject*>(stdlib.executor);
-  const unsigned int last = unchanged.load(std::memory_order_relaxed);
-  if (standard->tp_version_tag == last && last != 0) return false;
-  const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
-  if (!now) {
-    PyErr_Clear();
+  const unsigned int last = unchanged_standard_class.load(std::memory_order_relaxed);
+  const unsigned int now = reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag;
+  if (now == last && last != 0) [[likely]]
     return false;
-  }
-  if (now.get() != stdlib.executor_submit) return true;
-  unchanged.store(standard->tp_version_tag, std::memory_order_relaxed);
-  return false;
+  return look_for_standard_submit();
 }
 
 }  // namespace treadle::python

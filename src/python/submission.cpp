@@ -9,8 +9,27 @@
 
 namespace treadle::python {
 
-PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                    PyObject* keyword_names, Moment submission) {
+std::atomic<unsigned int> unchanged_standard_class{0};
+
+bool look_for_standard_submit() {
+  const Ref now = Ref::steal(PyObject_GetAttr(stdlib.executor, names.submit));
+  if (!now) {
+    PyErr_Clear();
+    return false;
+  }
+  if (now.get() != stdlib.executor_submit) return true;
+  unchanged_standard_class.store(reinterpret_cast<PyTypeObject*>(stdlib.executor)->tp_version_tag,
+                                 std::memory_order_relaxed);
+  return false;
+}
+
+namespace {
+
+// The steps of a plain submit are short and stand in one function, for which every submit pays.
+
+[[gnu::always_inline]] inline PyObject* make(Pool& pool, PyObject* const* arguments,
+                                             Py_ssize_t positional, PyObject* keyword_names,
+                                             Moment submission) {
   if (!is_for_threads(arguments[0], "submit")) return nullptr;
   Ref self = Ref::steal(Future::make());
   if (!self) return nullptr;
@@ -26,10 +45,10 @@ PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positiona
   return self.release();
 }
 
-// The same, as a task of the family of the one that the calling thread runs, if it runs one.
-PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
-                        PyObject* keyword_names, Moment submission) {
-  PyObject* task = make_task(pool, arguments, positional, keyword_names, submission);
+[[gnu::always_inline]] inline PyObject* make_own(Pool& pool, PyObject* const* arguments,
+                                                 Py_ssize_t positional, PyObject* keyword_names,
+                                                 Moment submission) {
+  PyObject* task = make(pool, arguments, positional, keyword_names, submission);
   if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
       [[unlikely]] {
     if (Future* submitter = worker->current_future()) submitter->adopt(task);
@@ -37,15 +56,10 @@ PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t posit
   return task;
 }
 
-PyObject* push_to_queue(Pool* pool, PyObject* object) {
+// What is left to do when the scheduler has asked for something.
+[[gnu::noinline]] PyObject* follow_push(Pool* pool, PyObject* object,
+                                        const Scheduler::Pushed& pushed) {
   Future& future = Future::of(object);
-  Py_INCREF(object);  // the queue's reference
-  const Scheduler::Pushed pushed = pool->scheduler().push(future);
-  if (future.limits() != nullptr && pushed.refused == Closed::kNo) [[unlikely]] {
-    future.limits()->watch_queue(future);
-  }
-  if (pushed.wake == nullptr && !pushed.grow && pushed.refused == Closed::kNo) return object;
-
   if (pushed.refused != Closed::kNo) {
     Py_DECREF(object);
     Py_DECREF(object);
@@ -62,6 +76,33 @@ PyObject* push_to_queue(Pool* pool, PyObject* object) {
   }
   Py_DECREF(object);
   return nullptr;
+}
+
+[[gnu::always_inline]] inline PyObject* push(Pool* pool, PyObject* object) {
+  Future& future = Future::of(object);
+  Py_INCREF(object);  // the queue's reference
+  const Scheduler::Pushed pushed = pool->scheduler().push(future);
+  if (pushed.wake == nullptr && !pushed.grow && pushed.refused == Closed::kNo) return object;
+  return follow_push(pool, object, pushed);
+}
+
+}  // namespace
+
+PyObject* make_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
+                    PyObject* keyword_names, Moment submission) {
+  return make(pool, arguments, positional, keyword_names, submission);
+}
+
+PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names, Moment submission) {
+  return make_own(pool, arguments, positional, keyword_names, submission);
+}
+
+PyObject* push_to_queue(Pool* pool, PyObject* object) {
+  TimedOptions* limits = Future::of(object).limits();
+  PyObject* pushed = push(pool, object);
+  if (limits != nullptr && pushed != nullptr) limits->watch_queue(Future::of(pushed));
+  return pushed;
 }
 
 Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
@@ -124,9 +165,10 @@ PyObject* submit_native(PyObject* self, PyObject* const* arguments, Py_ssize_t p
   }
   Pool* pool = pool_of(self);
   if (pool == nullptr) return nullptr;
-  PyObject* object = make_own_task(*pool, arguments, positional - 1, keyword_names,
-                                   pool->statistics().submission());
-  return object != nullptr ? push_task(pool, object) : nullptr;
+  PyObject* object =
+      make_own(*pool, arguments, positional - 1, keyword_names, pool->statistics().submission());
+  if (object == nullptr) return nullptr;
+  return pool->bound() == nullptr ? push(pool, object) : push_bounded(*pool, object);
 }
 
 PyObject* submit_method(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,

@@ -8,8 +8,8 @@ namespace treadle::python {
 
 // An exception that another thread has sent (PyThreadState_SetAsyncExc) is for the task that ran
 // then: one that came too late must hit neither the next task nor the end of the thread.
-void drop_sent_exception() {
-  if (PyThreadState_Get()->async_exc == nullptr) return;
+void drop_sent_exception(PyThreadState* thread) {
+  if (thread->async_exc == nullptr) [[likely]] return;
   PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), nullptr);
 }
 
@@ -52,7 +52,8 @@ bool TaskRunner::run(Task& task) {
 // The references to the callable, the arguments and the context go here: before the outcome is
 // visible, and before the worker counts as free.
 void TaskRunner::make_call(Future& future, Call& call, Ref context) {
-  drop_sent_exception();
+  PyThreadState* thread = worker_.contexts.thread();
+  drop_sent_exception(thread);
   ++worker_.depth;
   const Moment started = worker_.statistics.start(call);
   const Call* outer = std::exchange(worker_.call, &call);
@@ -68,13 +69,13 @@ void TaskRunner::make_call(Future& future, Call& call, Ref context) {
     outcome_ = take_raised();
     ending_ = future.ending_with(outcome_.get());
   }
-  drop_sent_exception();
-  worker_.task_view = Ref();
-  if (started != 0 && reports_calls()) {
+  drop_sent_exception(thread);
+  if (worker_.task_view) [[unlikely]] worker_.task_view = Ref();
+  if (started != 0 && reports_calls()) [[unlikely]] {
     report_call(call.callable(), call.first_argument(), call.submission(), started);
   }
   call.drop();
-  worker_.statistics.end_run(started);
+  if (started != 0) [[unlikely]] worker_.statistics.end_run(started);
   worker_.statistics.end(ending_);
 }
 

@@ -9,7 +9,7 @@
 
 namespace treadle::python {
 
-void drop_sent_exception();
+void drop_sent_exception(PyThreadState* thread);
 
 class TaskRunner {
  public:

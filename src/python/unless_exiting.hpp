@@ -12,7 +12,7 @@ namespace treadle::python {
 // at the first that may not throw, with the process.  So it hangs here as well, which nobody minds:
 // the process is about to end.  Where nothing is thrown it costs no instruction.
 template <class Work>
-auto unless_exiting(Work work) noexcept {
+[[gnu::always_inline]] inline auto unless_exiting(Work work) noexcept {
   try {
     return work();
   } catch (...) {
