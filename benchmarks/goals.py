@@ -120,6 +120,15 @@ GOALS: Final[dict[str, tuple[Goal, ...]]] = {
     "treadle-as-completed": (Faster(STDLIB, 12),),
     "treadle-wait": (Faster(STDLIB, 15),),
     "nested-fork-join": (Faster(STDLIB, 5),),
+    "priorities-mixed": (
+        Faster("queue.PriorityQueue, threads", 20),
+        AtMost("ThreadPoolExecutor", 2),
+    ),
+    "priorities-equal": (
+        Faster("queue.PriorityQueue, threads", 20),
+        AtMost("ThreadPoolExecutor", 1.5),
+    ),
+    "priorities-waiting": (Faster("queue.PriorityQueue, threads", 12),),
     "os-stat": (Faster(STDLIB, 6), AtMost("plain loop", 1.6)),
     "os-pread": (Faster(STDLIB, 6),),
     "sha256": (Faster("plain loop", 1.9),),

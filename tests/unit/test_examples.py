@@ -203,3 +203,16 @@ def test_the_reader_of_files_is_held_back_by_slow_workers(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_fits_on_a_screen(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.ours
+def test_priorities_tells_what_each_class_waits(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"module_{number}.py").write_bytes(os.urandom(20_000))
+    done = run(EXAMPLES / "priorities.py", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["all alike"] * 2 + [
+        "requests first"
+    ] * 2
+    assert all(re.search(r"median +[0-9.]+ ms, worst +[0-9.]+ ms$", line) for line in lines)
