@@ -2,7 +2,8 @@
 
 import concurrent.futures
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, final
+from contextvars import Context
+from typing import Any, Generic, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import ParamSpec, Self, disjoint_base
 
@@ -195,3 +196,59 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
     def _starting_here(self) -> int: ...
     def _take_item(self) -> Any: ...
     def _put_item(self, item: Any, /) -> None: ...
+
+class PriorityExecutor(Executor):
+    """The native half of treadle.PriorityExecutor."""
+
+    @overload
+    def submit(
+        self, priority_or_fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]: ...
+    @overload
+    def submit(
+        self,
+        priority_or_fn: SupportsIndex,
+        fn: Callable[_P, _T],
+        /,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Future[_T]: ...
+    def _rank_all(self, aging: float | None, /) -> None: ...
+    def _move(self, future: Future[Any], priority: SupportsIndex, /) -> bool: ...
+
+class ManualExecutor(Executor):
+    """The native half of treadle.testing.ManualExecutor."""
+
+    def _run_by_hand(self) -> None: ...
+    def _run_one(self) -> bool: ...
+    def _advance(self, seconds: float, /) -> None: ...
+
+@disjoint_base
+class View(concurrent.futures.Executor):
+    """The native half of what `options` of an executor gives."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    @overload
+    def submit(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]: ...
+    @overload
+    def submit(
+        self, priority: SupportsIndex, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]: ...
+    def _see(
+        self,
+        executor: Executor,
+        priority: SupportsIndex | None,
+        deadline: float | None,
+        timeout: float | None,
+        name: str | None,
+        context: Context | None,
+        inherits: bool,
+        takes_priority: bool,
+        /,
+    ) -> None: ...
+    def _end(self, cancel_queued: bool, /) -> None: ...
+    def _wait_for_all(self) -> None: ...
+
+def _serve_time_limits() -> None: ...

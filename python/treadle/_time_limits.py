@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from treadle._core import _serve_time_limits
+from treadle._core import _serve_time_limits  # pyright: ignore[reportPrivateUsage]
 
 __all__ = ["start"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_GIVEN", "WithOptions"]
 
-NOT_GIVEN: Any = type("NotGiven", (), {"__repr__": lambda _: "<not given>"})()
+NOT_GIVEN: Any = object()
 
 
 class WithOptions:

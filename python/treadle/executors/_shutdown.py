@@ -21,6 +21,7 @@ TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from typing import Any
 
+    from treadle.executors._worker_thread import WorkerThread
     from treadle.executors.thread import ThreadPoolExecutor
     from treadle.running_task import RunningTask
 
@@ -102,9 +103,8 @@ def _join_each(pool: ThreadPoolExecutor, timeout: float | None) -> None:
         thread.join(_left(end_time))
 
 
-def _threads_of(pool: ThreadPoolExecutor) -> set[Any]:
-    threads: set[Any] = pool._threads_to_join()  # pyright: ignore[reportPrivateUsage]
-    return threads
+def _threads_of(pool: ThreadPoolExecutor) -> list[WorkerThread]:
+    return pool._threads_to_join()  # pyright: ignore[reportPrivateUsage]
 
 
 def _left(deadline: float | None) -> float | None:

@@ -35,8 +35,8 @@ __all__ = ["View", "open_view"]
 def open_view(executor: Any, given: dict[str, Any]) -> View:
     """A view with these options, on top of those that the executor has if it is a view."""
     if isinstance(executor, View):
-        given = {**executor._given, **given}
-        executor = executor._pool
+        given = {**executor.given, **given}
+        executor = executor.pool
     _check(given)
     return View(executor, given)
 
@@ -57,8 +57,8 @@ class View(Streaming, WithOptions, NativeView):
     """An executor that submits to a pool of others, with options for each task."""
 
     def __init__(self, pool: ThreadPoolExecutor, given: dict[str, Any]) -> None:
-        self._pool = pool
-        self._given = given
+        self.pool = pool
+        self.given = given
         priority = given.get("priority")
         takes_priority = priority is None and isinstance(pool, PriorityExecutor)
         self._see(
@@ -73,20 +73,20 @@ class View(Streaming, WithOptions, NativeView):
         )
 
     def __repr__(self) -> str:
-        options = "".join(f" {option}={value!r}" for option, value in self._given.items())
-        return f"<View of {self._pool!r}{options}>"
+        options = "".join(f" {option}={value!r}" for option, value in self.given.items())
+        return f"<View of {self.pool!r}{options}>"
 
     @property
     def _max_workers(self) -> int:
-        return self._pool._max_workers
+        return self.pool._max_workers
 
     @property
     def _max_pending(self) -> int | None:
-        return self._pool._max_pending
+        return self.pool._max_pending  # pyright: ignore[reportPrivateUsage]
 
     @property
     def _when_full(self) -> str:
-        return self._pool._when_full
+        return self.pool._when_full  # pyright: ignore[reportPrivateUsage]
 
     def _may_batch(self, _: object) -> bool:
         return False  # its `submit` is not the pool's
