@@ -39,7 +39,7 @@ def is_running() -> bool:
 def _is_inside(coroutine: Any, outer: Any) -> bool:
     """Which of two coroutines that both run has been entered later, and runs the caller."""
     inner_frame, outer_frame = (getattr(one, "cr_frame", None) for one in (coroutine, outer))
-    frame: Any = sys._getframe(1)
+    frame: Any = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame is not outer_frame:
         if frame is inner_frame:
             return True
