@@ -67,7 +67,18 @@ Ref make_bell(PyObject* queue) {
   return self;
 }
 
-// Has the loop call the bell.  False with an error set.
+// Whether the selector knows the descriptor: a loop whose parts somebody has replaced may only have
+// pretended to add it.  False without an error, too.
+bool is_watched(PyObject* loop, PyObject* descriptor) {
+  const Ref selector = attribute_of(loop, names.selector);
+  const Ref key = selector
+                      ? Ref::steal(PyObject_CallMethod(selector.get(), "get_key", "O", descriptor))
+                      : Ref();
+  if (!key && PyErr_ExceptionMatches(PyExc_Exception) != 0) PyErr_Clear();  // KeyError
+  return static_cast<bool>(key);
+}
+
+// Has the loop call the bell.  False, with or without an error set, when it will not.
 bool watch(PyObject* loop, PyObject* bell) {
   const Ref descriptor = Ref::steal(PyLong_FromLong(bell_of(bell).descriptor));
   // In a context of its own: the reader would keep the caller's variables as long as the loop.
@@ -81,8 +92,9 @@ bool watch(PyObject* loop, PyObject* bell) {
   const Ref added =
       removed ? Ref::steal(PyObject_VectorcallMethod(names.add_reader, arguments, 3, nullptr))
               : Ref();
+  const bool watched = added && is_watched(loop, descriptor.get());
   const SavedError saved;
-  return PyContext_Exit(context.get()) == 0 && added;
+  return PyContext_Exit(context.get()) == 0 && watched;
 }
 
 PyObject* answer(PyObject* self, PyObject*, PyObject*) {
