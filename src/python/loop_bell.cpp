@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "python/loop_bridge.hpp"
 #include "python/loop_queue.hpp"
 #include "python/stdlib.hpp"
 
@@ -97,10 +98,13 @@ bool watch(PyObject* loop, PyObject* bell) {
   return PyContext_Exit(context.get()) == 0 && watched;
 }
 
+// Usually the drain that was called before has left nothing to do.  But Ctrl-C may have come in its
+// place: then what waits is completed here, as the stroke is still to be heard.
 PyObject* answer(PyObject* self, PyObject*, PyObject*) {
   eventfd_t times = 0;
   (void)eventfd_read(bell_of(self).descriptor, &times);  // not to be rung again by the same stroke
-  Py_RETURN_NONE;
+  const Ref queue = Ref::borrow(bell_of(self).queue);
+  return drain_here(queue.get());
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {

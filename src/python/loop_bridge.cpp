@@ -158,18 +158,7 @@ bool runs_here(LoopQueue& queue) {
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
   const Ref queue = Ref::steal(std::exchange(drain_of(self).queue, nullptr));
   if (!queue) Py_RETURN_NONE;  // called by somebody else before
-  int left = kBatch;
-  while (left != 0 && complete_next(LoopQueue::of(queue.get()))) --left;
-  if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
-  // The rest, after the loop's other callbacks.
-  const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
-  const bool scheduled = schedule(queue.get(), Where::kInTheLoop);
-  if (raised) {
-    PyErr_Clear();
-    raise_object(raised.get());
-  }
-  if (raised || !scheduled) return nullptr;
-  Py_RETURN_NONE;
+  return drain_here(queue.get());
 }
 
 int traverse_drain(PyObject* self, visitproc visit, void* arg) {
@@ -198,6 +187,21 @@ void deallocate_drain(PyObject* self) {
 }
 
 }  // namespace
+
+PyObject* drain_here(PyObject* queue) {
+  int left = kBatch;
+  while (left != 0 && complete_next(LoopQueue::of(queue))) --left;
+  if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
+  // The rest, after the loop's other callbacks.
+  const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
+  const bool scheduled = schedule(queue, Where::kInTheLoop);
+  if (raised) {
+    PyErr_Clear();
+    raise_object(raised.get());
+  }
+  if (raised || !scheduled) return nullptr;
+  Py_RETURN_NONE;
+}
 
 bool deliver_to_loops(Delivery* latest, PyObject* future) {
   Delivery* deliveries = nullptr;  // the earliest first: who came first is told first

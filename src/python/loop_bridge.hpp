@@ -29,6 +29,10 @@ namespace treadle::python {
 // `asyncio.wrap_future` has it; others are given back.  Null with an error set.
 [[nodiscard]] Ref as_asyncio_exception(PyObject* exception);
 
+// In the loop's thread: completes what waits, up to a turn's worth, and sees to the rest.  None, or
+// null with the exception of a signal handler set.
+[[nodiscard]] PyObject* drain_here(PyObject* queue);
+
 // Hands over a list of deliveries of `future`, which is done, the latest first.  Takes them.  False
 // with the exception of a signal handler set: all is handed over nevertheless.
 [[nodiscard]] bool deliver_to_loops(Delivery* deliveries, PyObject* future);
