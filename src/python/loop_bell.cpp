@@ -48,9 +48,7 @@ bool runs_on_epoll(PyObject* loop) {
 
 // A loop's readers may be changed by its own thread, and as long as it does not run.
 bool may_be_changed_here(PyObject* loop) {
-  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
-  if (!running) PyErr_Clear();
-  return running.get() == loop || attribute_of(loop, names.thread_id).get() == Py_None;
+  return runs_here(loop) || attribute_of(loop, names.thread_id).get() == Py_None;
 }
 
 // A new bell; none, and no error, where there is no eventfd to be had.

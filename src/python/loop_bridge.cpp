@@ -147,13 +147,6 @@ bool complete_next(LoopQueue& queue) {
   return false;
 }
 
-// Whether this thread is inside the loop.
-bool runs_here(LoopQueue& queue) {
-  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
-  if (!running) PyErr_Clear();
-  return running && running.get() == queue.loop().get();
-}
-
 // The callback in the loop's thread.
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
   const Ref queue = Ref::steal(std::exchange(drain_of(self).queue, nullptr));
@@ -217,7 +210,7 @@ bool deliver_to_loops(Delivery* latest, PyObject* future) {
     delivery->source = Ref::borrow(future);
     const Ref earlier = PyErr_Occurred() != nullptr ? take_raised() : Ref();
     bool made = false;
-    if (delivery->at_once && runs_here(LoopQueue::of(self.get()))) {
+    if (delivery->at_once && runs_here(LoopQueue::of(self.get()).loop().get())) {
       made = fulfil(*delivery);
       uninterrupted = uninterrupted && made;
     }

@@ -25,6 +25,13 @@ namespace treadle::python {
   return Ref::steal(PyObject_CallMethodNoArgs(loop, names.create_future));
 }
 
+// Whether this thread is inside the loop; null is none.
+[[nodiscard]] inline bool runs_here(PyObject* loop) {
+  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
+  if (!running) PyErr_Clear();
+  return running && running.get() == loop;
+}
+
 // The exception that a task of asyncio sees in place of one of concurrent.futures, as
 // `asyncio.wrap_future` has it; others are given back.  Null with an error set.
 [[nodiscard]] Ref as_asyncio_exception(PyObject* exception);
