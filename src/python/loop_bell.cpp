@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "python/loop_bridge.hpp"
 #include "python/loop_queue.hpp"
 #include "python/stdlib.hpp"
 
@@ -47,9 +48,7 @@ bool runs_on_epoll(PyObject* loop) {
 
 // A loop's readers may be changed by its own thread, and as long as it does not run.
 bool may_be_changed_here(PyObject* loop) {
-  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
-  if (!running) PyErr_Clear();
-  return running.get() == loop || attribute_of(loop, names.thread_id).get() == Py_None;
+  return runs_here(loop) || attribute_of(loop, names.thread_id).get() == Py_None;
 }
 
 // A new bell; none, and no error, where there is no eventfd to be had.
@@ -67,7 +66,18 @@ Ref make_bell(PyObject* queue) {
   return self;
 }
 
-// Has the loop call the bell.  False with an error set.
+// Whether the selector knows the descriptor: a loop whose parts somebody has replaced may only have
+// pretended to add it.  False without an error, too.
+bool is_watched(PyObject* loop, PyObject* descriptor) {
+  const Ref selector = attribute_of(loop, names.selector);
+  const Ref key = selector
+                      ? Ref::steal(PyObject_CallMethod(selector.get(), "get_key", "O", descriptor))
+                      : Ref();
+  if (!key && PyErr_ExceptionMatches(PyExc_Exception) != 0) PyErr_Clear();  // KeyError
+  return static_cast<bool>(key);
+}
+
+// Has the loop call the bell.  False, with or without an error set, when it will not.
 bool watch(PyObject* loop, PyObject* bell) {
   const Ref descriptor = Ref::steal(PyLong_FromLong(bell_of(bell).descriptor));
   // In a context of its own: the reader would keep the caller's variables as long as the loop.
@@ -81,14 +91,18 @@ bool watch(PyObject* loop, PyObject* bell) {
   const Ref added =
       removed ? Ref::steal(PyObject_VectorcallMethod(names.add_reader, arguments, 3, nullptr))
               : Ref();
+  const bool watched = added && is_watched(loop, descriptor.get());
   const SavedError saved;
-  return PyContext_Exit(context.get()) == 0 && added;
+  return PyContext_Exit(context.get()) == 0 && watched;
 }
 
+// Usually the drain that was called before has left nothing to do.  But Ctrl-C may have come in its
+// place: then what waits is completed here, as the stroke is still to be heard.
 PyObject* answer(PyObject* self, PyObject*, PyObject*) {
   eventfd_t times = 0;
   (void)eventfd_read(bell_of(self).descriptor, &times);  // not to be rung again by the same stroke
-  Py_RETURN_NONE;
+  const Ref queue = Ref::borrow(bell_of(self).queue);
+  return drain_here(queue.get());
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {

@@ -147,29 +147,11 @@ bool complete_next(LoopQueue& queue) {
   return false;
 }
 
-// Whether this thread is inside the loop.
-bool runs_here(LoopQueue& queue) {
-  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
-  if (!running) PyErr_Clear();
-  return running && running.get() == queue.loop().get();
-}
-
 // The callback in the loop's thread.
 PyObject* drain(PyObject* self, PyObject*, PyObject*) {
   const Ref queue = Ref::steal(std::exchange(drain_of(self).queue, nullptr));
   if (!queue) Py_RETURN_NONE;  // called by somebody else before
-  int left = kBatch;
-  while (left != 0 && complete_next(LoopQueue::of(queue.get()))) --left;
-  if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
-  // The rest, after the loop's other callbacks.
-  const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
-  const bool scheduled = schedule(queue.get(), Where::kInTheLoop);
-  if (raised) {
-    PyErr_Clear();
-    raise_object(raised.get());
-  }
-  if (raised || !scheduled) return nullptr;
-  Py_RETURN_NONE;
+  return drain_here(queue.get());
 }
 
 int traverse_drain(PyObject* self, visitproc visit, void* arg) {
@@ -199,6 +181,21 @@ void deallocate_drain(PyObject* self) {
 
 }  // namespace
 
+PyObject* drain_here(PyObject* queue) {
+  int left = kBatch;
+  while (left != 0 && complete_next(LoopQueue::of(queue))) --left;
+  if (left != 0 && PyErr_Occurred() == nullptr) Py_RETURN_NONE;
+  // The rest, after the loop's other callbacks.
+  const Ref raised = PyErr_Occurred() != nullptr ? take_raised() : Ref();
+  const bool scheduled = schedule(queue, Where::kInTheLoop);
+  if (raised) {
+    PyErr_Clear();
+    raise_object(raised.get());
+  }
+  if (raised || !scheduled) return nullptr;
+  Py_RETURN_NONE;
+}
+
 bool deliver_to_loops(Delivery* latest, PyObject* future) {
   Delivery* deliveries = nullptr;  // the earliest first: who came first is told first
   while (latest != nullptr) {
@@ -213,7 +210,7 @@ bool deliver_to_loops(Delivery* latest, PyObject* future) {
     delivery->source = Ref::borrow(future);
     const Ref earlier = PyErr_Occurred() != nullptr ? take_raised() : Ref();
     bool made = false;
-    if (delivery->at_once && runs_here(LoopQueue::of(self.get()))) {
+    if (delivery->at_once && runs_here(LoopQueue::of(self.get()).loop().get())) {
       made = fulfil(*delivery);
       uninterrupted = uninterrupted && made;
     }

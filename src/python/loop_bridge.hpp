@@ -25,9 +25,20 @@ namespace treadle::python {
   return Ref::steal(PyObject_CallMethodNoArgs(loop, names.create_future));
 }
 
+// Whether this thread is inside the loop; null is none.
+[[nodiscard]] inline bool runs_here(PyObject* loop) {
+  const Ref running = Ref::steal(PyObject_CallNoArgs(stdlib.running_loop_or_none));
+  if (!running) PyErr_Clear();
+  return running && running.get() == loop;
+}
+
 // The exception that a task of asyncio sees in place of one of concurrent.futures, as
 // `asyncio.wrap_future` has it; others are given back.  Null with an error set.
 [[nodiscard]] Ref as_asyncio_exception(PyObject* exception);
+
+// In the loop's thread: completes what waits, up to a turn's worth, and sees to the rest.  None, or
+// null with the exception of a signal handler set.
+[[nodiscard]] PyObject* drain_here(PyObject* queue);
 
 // Hands over a list of deliveries of `future`, which is done, the latest first.  Takes them.  False
 // with the exception of a signal handler set: all is handed over nevertheless.

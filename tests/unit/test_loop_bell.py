@@ -98,6 +98,21 @@ def test_a_loop_with_its_own_call_soon_threadsafe_is_woken_by_that(
         loop.close()
 
 
+@pytest.mark.parametrize("method", ["_add_reader", "add_reader", "_write_to_self"])
+def test_a_loop_of_which_a_part_is_replaced_is_woken(
+    executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Tests do so, asyncio's own, too."""
+    loop: Any = asyncio.SelectorEventLoop()
+    original = getattr(loop, method)
+    replaced = (lambda: original()) if method == "_write_to_self" else (lambda *_: None)
+    monkeypatch.setattr(loop, method, replaced)
+    try:
+        loop.run_until_complete(call_often(executor))
+    finally:
+        loop.close()
+
+
 @each_loop
 def test_debug_mode_may_be_switched_at_any_time(executor: ThreadPoolExecutor, kind: str) -> None:
     async def main() -> None:

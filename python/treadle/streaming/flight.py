@@ -137,8 +137,7 @@ class AsCompleted:
 
     def _wait(self) -> None:
         waiting = self._bell.arm()
-        for future in list(self._flying)[:1]:
-            expect_wait(future)
+        self.ring_when_ready()
         if self.ready() or not self._flying:
             self._bell.disarm()
         else:
