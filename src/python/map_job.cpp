@@ -4,6 +4,7 @@
 
 #include "python/call_report.hpp"
 #include "python/helping.hpp"
+#include "python/merging.hpp"
 #include "python/python_worker.hpp"
 #include "python/stdlib.hpp"
 #include "python/waiting.hpp"
@@ -280,6 +281,7 @@ void run_map_ticket(Task& task, Worker& seat, WorkerContexts& contexts, Breather
     if (item >= job.count()) break;
     job.run_item(item, contexts, statistics, false);
     if (breather.breathe()) statistics.expect_pause();
+    merge_references(contexts.thread());
   }
   job.end_run();
   job.end_ticket();

@@ -2,6 +2,7 @@
 
 #include "python/call_report.hpp"
 #include "python/map_job.hpp"
+#include "python/merging.hpp"
 #include "python/work_queue.hpp"
 
 namespace treadle::python {
@@ -9,7 +10,8 @@ namespace treadle::python {
 // An exception that another thread has sent (PyThreadState_SetAsyncExc) is for the task that ran
 // then: one that came too late must hit neither the next task nor the end of the thread.
 void drop_sent_exception(PyThreadState* thread) {
-  if (thread->async_exc == nullptr) [[likely]] return;
+  if (thread->async_exc == nullptr) [[likely]]
+    return;
   PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), nullptr);
 }
 
@@ -17,6 +19,7 @@ bool TaskRunner::run(Task& task) {
   future_ = task.kind() == kFutureTask ? &static_cast<Future&>(task) : nullptr;
   if (future_ != nullptr) worker_.running.push_back(future_);
   if (worker_.breather.breathe()) worker_.statistics.expect_pause();
+  merge_references(worker_.contexts.thread());
   if (future_ != nullptr) {
     Call call;
     Ref context;
@@ -70,12 +73,14 @@ void TaskRunner::make_call(Future& future, Call& call, Ref context) {
     ending_ = future.ending_with(outcome_.get());
   }
   drop_sent_exception(thread);
-  if (worker_.task_view) [[unlikely]] worker_.task_view = Ref();
+  if (worker_.task_view) [[unlikely]]
+    worker_.task_view = Ref();
   if (started != 0 && reports_calls()) [[unlikely]] {
     report_call(call.callable(), call.first_argument(), call.submission(), started);
   }
   call.drop();
-  if (started != 0) [[unlikely]] worker_.statistics.end_run(started);
+  if (started != 0) [[unlikely]]
+    worker_.statistics.end_run(started);
   worker_.statistics.end(ending_);
 }
 
