@@ -137,13 +137,13 @@ def test_a_loop_goes_on_in_the_child_of_a_fork_between_end_and_wake_up() -> None
         "import asyncio, os, threading, warnings, treadle\n",
         """
         warnings.simplefilter("ignore")
-        inside, go_on = threading.Event(), threading.Event()
-        go_on.set()
+        inside, held = threading.Event(), threading.Lock()  # an event's lock may be forked in use
 
         class Loop(asyncio.SelectorEventLoop):
             def call_soon_threadsafe(self, callback, *args, **options):
                 inside.set()
-                go_on.wait()
+                with held:
+                    pass
                 return super().call_soon_threadsafe(callback, *args, **options)
 
         async def call(pool):
@@ -151,12 +151,12 @@ def test_a_loop_goes_on_in_the_child_of_a_fork_between_end_and_wake_up() -> None
 
         loop, pool = Loop(), treadle.ThreadPoolExecutor(1)
         loop.run_until_complete(call(pool))
-        go_on.clear()
         inside.clear()
+        held.acquire()
         future = loop.run_in_executor(pool, int)
         inside.wait()
         child = os.fork()
-        go_on.set()
+        held.release()
         if child == 0:
             print(loop.run_until_complete(call(treadle.ThreadPoolExecutor(1))), flush=True)
             os._exit(0)
