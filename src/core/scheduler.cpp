@@ -8,7 +8,51 @@ namespace treadle {
 bool Scheduler::wants_thread_locked() const {
   // In a burst the first answers: the pool has its threads.
   return threads_ < max_workers_ + blocked_ &&
-         queue_.size() > idle_.size() + searching_ + starting_ && !by_hand_;
+         startable_locked() > idle_.size() + searching_ + starting_ && !by_hand_;
+}
+
+namespace {
+
+std::size_t difference_or_0(std::size_t left, std::size_t right) {
+  return left > right ? left - right : 0;
+}
+
+}  // namespace
+
+std::size_t Scheduler::shared_most_locked() const {
+  return std::max<std::size_t>(difference_or_0(max_workers_, queue_.reserves().kept()), 1);
+}
+
+std::size_t Scheduler::shared_in_use_locked() const {
+  const std::size_t free = idle_.size() + searching_ + starting_;
+  return difference_or_0(threads_, free + blocked_ + yielding_ + queue_.reserves().kept_in_use());
+}
+
+std::size_t Scheduler::startable_locked() const {
+  if (queue_.reserves().empty()) [[likely]]
+    return queue_.size();
+  return queue_.startable(difference_or_0(shared_most_locked(), shared_in_use_locked()));
+}
+
+Task* Scheduler::take_reserved_locked(Worker& self) {
+  // Until it has a task, this worker counts as one that is free.
+  ++searching_;
+  Task* task = queue_.pop_startable(difference_or_0(shared_most_locked(), shared_in_use_locked()));
+  --searching_;
+  const Rank* rank = task != nullptr ? task->rank() : nullptr;
+  self.serving_ = rank != nullptr ? rank->reserve() : nullptr;
+  if (self.serving_ != nullptr) queue_.reserves().began(*self.serving_);
+  return task;
+}
+
+void Scheduler::end_task_locked(Worker& self) {
+  if (self.serving_ != nullptr) [[unlikely]] {
+    queue_.reserves().ended(*std::exchange(self.serving_, nullptr));
+  }
+  if (self.yields_) [[unlikely]] {
+    self.yields_ = false;
+    --yielding_;
+  }
 }
 
 void Scheduler::count_growth_locked() {
@@ -46,7 +90,7 @@ Worker* Scheduler::call_for_queue_locked() {
   if (idle_.empty()) return nullptr;
   // A closed scheduler has no more use for its idle workers: whoever looks for a task, wherever it
   // goes from there, wakes the next of them.
-  if (closed_ == Closed::kNo && (queue_.empty() || searching_ != 0)) return nullptr;
+  if (closed_ == Closed::kNo && (searching_ != 0 || startable_locked() == 0)) return nullptr;
   return call_locked(idle_.pop_warmest(), Worker::Seeking::kSearching);
 }
 
@@ -55,15 +99,19 @@ Worker* Scheduler::call_for_surplus_locked() {
   return call_locked(idle_.pop_coldest(), Worker::Seeking::kSearching);
 }
 
+Scheduler::Pushed Scheduler::call_or_grow_locked() {
+  if (Worker* worker = call_for_queue_locked()) return {.wake = worker};
+  if (!wants_thread_locked()) return {};
+  count_growth_locked();
+  return {.grow = true};
+}
+
 Scheduler::Pushed Scheduler::push(Task& task) {
   const MutexLock lock(mutex_);
   if (closed_ != Closed::kNo) return {.refused = closed_};
   queue_.push_back(task);
   ++submitted_;
-  if (Worker* worker = call_for_queue_locked()) return {.wake = worker};
-  if (!wants_thread_locked()) return {};
-  count_growth_locked();
-  return {.grow = true};
+  return call_or_grow_locked();
 }
 
 Scheduler::Pushed Scheduler::push_all(FifoQueue& tasks, std::uint64_t submitted) {
@@ -108,10 +156,12 @@ Scheduler::Taken Scheduler::leave_locked() {
 Scheduler::Taken Scheduler::take(Worker& self) {
   if (self.left_ == Worker::Left::kOrphaned) return {.leave = true};
   const MutexLock lock(mutex_);
+  end_task_locked(self);
   if (self.left_ != Worker::Left::kNo) return leave_uncounted_locked();
   const Worker::Seeking was = stop_seeking_locked(self);
   if (has_surplus_locked()) return leave_locked();
-  if (Task* task = queue_.pop_front()) return {.task = task, .wake = call_for_queue_locked()};
+  Task* task = queue_.reserves().empty() ? queue_.pop_front() : take_reserved_locked(self);
+  if (task != nullptr) return {.task = task, .wake = call_for_queue_locked()};
   if (closed_ != Closed::kNo) return leave_locked();
   if (was == Worker::Seeking::kDismissed && threads_ > min_workers_) return leave_locked();
   self.sleeps_for_ever_ = threads_ <= min_workers_;
@@ -149,12 +199,12 @@ Worker* Scheduler::dismiss_coldest(const Worker& self) {
   return call_locked(idle_.pop_coldest(), Worker::Seeking::kDismissed);
 }
 
-bool Scheduler::begin_block() {
+Scheduler::Pushed Scheduler::begin_block(Worker& self) {
   const MutexLock lock(mutex_);
   ++blocked_;
-  if (!wants_thread_locked()) return false;
-  count_growth_locked();
-  return true;
+  // When it goes on, it counts among the others: its reserve may be gone by then.
+  if (self.serving_ != nullptr) queue_.reserves().ended(*std::exchange(self.serving_, nullptr));
+  return call_or_grow_locked();
 }
 
 Worker* Scheduler::end_block() {
@@ -168,14 +218,35 @@ Scheduler::Pushed Scheduler::resize(std::size_t max_workers) {
   if (closed_ != Closed::kNo) return {.refused = closed_};
   if (max_workers < max_workers_) shrinks_.fetch_add(1, std::memory_order_relaxed);
   max_workers_ = max_workers;
-  if (!wants_thread_locked()) return {.wake = call_for_surplus_locked()};
-  count_growth_locked();
-  return {.grow = true};
+  if (Worker* surplus = call_for_surplus_locked()) return {.wake = surplus};
+  return call_or_grow_locked();
+}
+
+Reserve* Scheduler::open_reserve(std::size_t workers) {
+  auto fresh = std::make_unique<Reserve>();
+  const MutexLock lock(mutex_);
+  Reserves& reserves = queue_.reserves();
+  const std::size_t left = difference_or_0(max_workers_, reserves.kept());
+  if (workers >= left && !by_hand_) return nullptr;
+  shrinks_.fetch_add(1, std::memory_order_relaxed);
+  return &reserves.open(workers, fresh);
+}
+
+Scheduler::Pushed Scheduler::close_reserve(Reserve& reserve) {
+  const MutexLock lock(mutex_);
+  queue_.reserves().close(reserve);
+  return call_or_grow_locked();
 }
 
 bool Scheduler::give_up_seat(Worker& self) {
   const MutexLock lock(mutex_);
-  if (!has_surplus_locked()) return false;
+  if (!has_surplus_locked()) {
+    if (self.yields_ || queue_.reserves().empty()) return false;
+    if (shared_in_use_locked() <= shared_most_locked()) return false;
+    self.yields_ = true;
+    ++yielding_;
+    return true;
+  }
   --threads_;
   self.left_ = Worker::Left::kGaveUp;
   return true;
@@ -227,7 +298,8 @@ FifoQueue Scheduler::restart_in_child(std::uint64_t running) {
   mutex_.reset_after_fork();
   const MutexLock lock(mutex_);
   idle_.clear();
-  searching_ = dismissed_ = starting_ = threads_ = blocked_ = 0;
+  searching_ = dismissed_ = starting_ = threads_ = blocked_ = yielding_ = 0;
+  queue_.reserves().forget_running();
   submitted_ = running;
   return queue_.drain();
 }

@@ -32,7 +32,11 @@
 //     for ever, so at most the minimum do.  A dismissed worker counts as searching: a push may rely
 //     on it, for it leaves only when it finds, under the mutex, no task and again too many threads.
 //     Only workers that fall asleep look at the clock.
-//  7. Nothing under the mutex calls the host or allocates; only `close` wakes a thread there.
+//  7. Reserves: no task starts that would have more workers busy with tasks that none is kept for
+//     than are left of `max_workers`, or one; blocked workers do not count.  Where a task "waits"
+//     above, it is one that may start.  What ends lets one more start, which the same worker takes;
+//     whatever else lets tasks start is followed up as a push.
+//  8. Nothing under the mutex calls the host or allocates; only `close` wakes a thread there.
 #pragma once
 
 #include <atomic>
@@ -98,11 +102,27 @@ class Scheduler {
   template <class Host>
   void work(Worker& self, Host& host);
 
-  // A worker is about to block inside a task: the pool may grow by one until `end_block`.  True:
-  // start a thread, as after a push.
-  [[nodiscard]] bool begin_block() TREADLE_EXCLUDES(mutex_);
+  // A worker is about to block inside a task: the pool may grow by one until `end_block`.  To be
+  // followed up as a push.
+  [[nodiscard]] Pushed begin_block(Worker& self) TREADLE_EXCLUDES(mutex_);
   // Returns a worker to call (one too many now, it will leave), or null.
   [[nodiscard]] Worker* end_block() TREADLE_EXCLUDES(mutex_);
+
+  // Keeps so many workers for the tasks that will refer to the result; null: none would be left
+  // for other tasks.  Who takes tasks out by hand may keep what they like: it changes nothing.
+  [[nodiscard]] Reserve* open_reserve(std::size_t workers) TREADLE_EXCLUDES(mutex_);
+  // Keeps none for them any more; to be followed up as a push of several tasks.
+  [[nodiscard]] Pushed close_reserve(Reserve& reserve) TREADLE_EXCLUDES(mutex_);
+  // No task refers to it any more.
+  void forget_reserve(Reserve& reserve) TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    queue_.reserves().forget(reserve);
+  }
+  // How many workers are kept in all.
+  [[nodiscard]] std::size_t reserved() TREADLE_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return queue_.reserves().kept();
+  }
 
   // No thread of its own, ever: somebody takes the tasks out, one by one.
   void run_by_hand() TREADLE_EXCLUDES(mutex_);
@@ -112,7 +132,8 @@ class Scheduler {
   // refused, nothing has changed.
   [[nodiscard]] Pushed resize(std::size_t max_workers) TREADLE_EXCLUDES(mutex_);
   // A worker in a task that others can end without it looks now and then whether `shrinks` has
-  // changed.  Then, true: there are too many, and it is to end its task and leaves.
+  // changed.  Then, true: it is to end its task, because there are too many workers, and it leaves;
+  // or because it stands where one is kept for other tasks.
   [[nodiscard]] std::uint32_t shrinks() const {
     return shrinks_.load(std::memory_order_relaxed);  // a hint: the counts are read under the mutex
   }
@@ -163,7 +184,10 @@ class Scheduler {
   // queue; what was queued is the caller's.  `running` tasks are all that it has ever taken.
   FifoQueue restart_in_child(std::uint64_t running = 0);
   // In the child: `self` is the one worker whose thread exists; it leaves after its task.
-  static void orphan(Worker& self) { self.left_ = Worker::Left::kOrphaned; }
+  static void orphan(Worker& self) {
+    self.left_ = Worker::Left::kOrphaned;
+    self.serving_ = nullptr;
+  }
 
  private:
   struct Taken {
@@ -178,7 +202,17 @@ class Scheduler {
   // The coldest worker, dismissed, when one may leave because the time of `self` is up, or null.
   Worker* dismiss_coldest(const Worker& self) TREADLE_EXCLUDES(mutex_);
 
+  // How many workers at most run tasks that none is kept for, and how many do.
+  std::size_t shared_most_locked() const TREADLE_REQUIRES(mutex_);
+  std::size_t shared_in_use_locked() const TREADLE_REQUIRES(mutex_);
+  // How many of the queued tasks may start, and the first of them, for `self`.
+  std::size_t startable_locked() const TREADLE_REQUIRES(mutex_);
+  Task* take_reserved_locked(Worker& self) TREADLE_REQUIRES(mutex_);
+  // What `self` held because of its last task.
+  void end_task_locked(Worker& self) TREADLE_REQUIRES(mutex_);
   bool wants_thread_locked() const TREADLE_REQUIRES(mutex_);
+  // Calls an idle worker for the queue, or asks for a thread, if either is wanted.
+  Pushed call_or_grow_locked() TREADLE_REQUIRES(mutex_);
   void count_growth_locked() TREADLE_REQUIRES(mutex_);
   bool has_surplus_locked() const TREADLE_REQUIRES(mutex_) {
     return threads_ > max_workers_ + blocked_;
@@ -206,6 +240,7 @@ class Scheduler {
   std::size_t starting_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t threads_ TREADLE_GUARDED_BY(mutex_) = 0;
   std::size_t blocked_ TREADLE_GUARDED_BY(mutex_) = 0;
+  std::size_t yielding_ TREADLE_GUARDED_BY(mutex_) = 0;  // about to end a task early, for a reserve
   std::size_t max_workers_ TREADLE_GUARDED_BY(mutex_);
   bool by_hand_ TREADLE_GUARDED_BY(mutex_) = false;
   std::uint64_t submitted_ TREADLE_GUARDED_BY(mutex_) = 0;

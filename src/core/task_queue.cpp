@@ -1,5 +1,7 @@
 #include "core/task_queue.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace treadle {
@@ -8,16 +10,39 @@ void TaskQueue::insert(Task& task) {
   Rank& rank = *task.rank();
   rank.sequence_ = next_++;
   rank.task_ = &task;
-  ranked_.insert(ranked_.end(), rank);  // behind the last: found without a search
+  RankTree& tree = tree_of(rank);
+  tree.insert(tree.end(), rank);  // behind the last: found without a search
+  if (rank.reserve() != nullptr) ++reserved_;
 }
 
-Task* TaskQueue::pop_first() {
-  Rank& first = *ranked_.begin();
-  return plain_.empty() || precedes_plain(first) ? take(first) : plain_.pop_front();
+Task* TaskQueue::pop_first() { return pop_startable(std::numeric_limits<std::size_t>::max()); }
+
+Task* TaskQueue::pop_startable(std::size_t shared) {
+  Rank* first = shared != 0 && !ranked_.empty() ? &*ranked_.begin() : nullptr;
+  for (Reserve& reserve : reserves_.used_) {
+    if (reserve.waiting_.empty() || (shared == 0 && reserve.free() == 0)) continue;
+    Rank& candidate = *reserve.waiting_.begin();
+    if (first == nullptr || candidate < *first) first = &candidate;
+  }
+  const bool takes_plain = shared != 0 && !plain_.empty();
+  if (first == nullptr || (takes_plain && !precedes_plain(*first))) {
+    return takes_plain ? plain_.pop_front() : nullptr;
+  }
+  return take(*first);
+}
+
+std::size_t TaskQueue::startable(std::size_t shared) const {
+  std::size_t kept = 0;
+  for (const Reserve& reserve : reserves_.used_) {
+    kept += std::min(reserve.waiting_.size(), reserve.free());
+  }
+  return kept + std::min(size() - kept, shared);
 }
 
 Task* TaskQueue::take(Rank& rank) {
-  ranked_.erase(ranked_.iterator_to(rank));
+  RankTree& tree = tree_of(rank);
+  tree.erase(tree.iterator_to(rank));
+  if (rank.reserve() != nullptr) --reserved_;
   return std::exchange(rank.task_, nullptr);
 }
 

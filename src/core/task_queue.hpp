@@ -3,29 +3,34 @@
 // Tasks without rank stand in a list, in constant time and without memory; they count as tasks of
 // level 0 without deadline.  Ranked ones stand in a tree inside of their ranks: one more and one
 // less costs the logarithm of their number, the last in order nearly nothing, and any can be taken
-// out without a walk.
+// out without a walk.  Those that have a reserve stand there, each reserve with a tree of its own.
 //
 // Thread safety: none; the scheduler guards it with its mutex.
 // Invariants:
 //  1. Tasks leave in the order of (level, deadline, submission).
-//  2. No ranked task is equal to those without rank: the host ranks all tasks of level 0 without
-//     deadline, or none.  So which of two equals came first is never asked across the two.
+//  2. Which of two equals came first is not known across ranked ones and those without rank, which
+//     go first.  It is asked only for tasks of a reserve: apart from these, the host ranks all
+//     tasks of level 0 without deadline, or none.
 //  3. A task that has left may enter another queue at once.
+//  4. Where there are reserves the scheduler says how many tasks may start without one that is kept
+//     for them (`pop_startable`); nothing else depends on whether a task may start.
 #pragma once
 
-#include <boost/intrusive/set.hpp>
 #include <cstddef>
 #include <cstdint>
 
 #include "core/fifo_queue.hpp"
 #include "core/rank.hpp"
+#include "core/reserve.hpp"
 
 namespace treadle {
 
 class TaskQueue {
  public:
-  [[nodiscard]] bool empty() const { return plain_.empty() && ranked_.empty(); }
-  [[nodiscard]] std::size_t size() const { return plain_.size() + ranked_.size(); }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] std::size_t size() const { return plain_.size() + ranked_.size() + reserved_; }
+  [[nodiscard]] Reserves& reserves() { return reserves_; }
+  [[nodiscard]] const Reserves& reserves() const { return reserves_; }
 
   void push_back(Task& task) {
     if (task.is_ranked()) [[unlikely]] {
@@ -46,10 +51,14 @@ class TaskQueue {
 
   // The first task in order, or null.
   Task* pop_front() {
-    if (!ranked_.empty()) [[unlikely]]
+    if (!ranked_.empty() || reserved_ != 0) [[unlikely]]
       return pop_first();
     return plain_.pop_front();
   }
+  // The first task in order that may start, or null: one for which a worker is kept or, as long as
+  // `shared` is not 0, any.  And how many may.
+  Task* pop_startable(std::size_t shared);
+  [[nodiscard]] std::size_t startable(std::size_t shared) const;
 
   // Takes out a ranked task; false when it is not in the queue.
   bool remove(Task& task) {
@@ -72,10 +81,13 @@ class TaskQueue {
   template <class Wanted>
   Task* remove_first(Wanted wanted) {
     if (Task* task = plain_.remove_first(wanted)) return task;
-    for (Rank& rank : ranked_) {
-      if (wanted(*rank.task_)) return take(rank);
-    }
-    return nullptr;
+    Rank* found = nullptr;
+    for_each_tree([&](RankTree& tree) {
+      for (auto at = tree.begin(); at != tree.end() && found == nullptr; ++at) {
+        if (wanted(*at->task_)) found = &*at;
+      }
+    });
+    return found != nullptr ? take(*found) : nullptr;
   }
 
   // Takes out, of the tasks that `wanted` accepts, the oldest among the least urgent: those of the
@@ -83,11 +95,16 @@ class TaskQueue {
   template <class Wanted>
   Task* remove_oldest(Wanted wanted) {
     Rank* oldest = nullptr;
-    for (auto at = ranked_.rbegin(); at != ranked_.rend(); ++at) {
-      if (oldest != nullptr && at->level() != oldest->level()) break;
-      if (!wanted(*at->task_)) continue;
-      if (oldest == nullptr || at->sequence_ < oldest->sequence_) oldest = &*at;
-    }
+    for_each_tree([&](RankTree& tree) {
+      for (auto at = tree.rbegin(); at != tree.rend(); ++at) {
+        if (oldest != nullptr && at->level() < oldest->level()) break;
+        if (!wanted(*at->task_)) continue;
+        if (oldest == nullptr || at->level() > oldest->level() ||
+            at->sequence_ < oldest->sequence_) {
+          oldest = &*at;
+        }
+      }
+    });
     if (oldest == nullptr || oldest->level() <= 0) {
       if (Task* plain = plain_.remove_first(wanted)) return plain;
     }
@@ -98,26 +115,36 @@ class TaskQueue {
   template <class Wanted>
   FifoQueue remove_all(Wanted wanted) {
     FifoQueue removed = plain_.remove_all(wanted);
-    for (auto at = ranked_.begin(); at != ranked_.end();) {
-      Rank& rank = *at++;
-      if (wanted(*rank.task_)) removed.push_back(*take(rank));
-    }
+    for_each_tree([&](RankTree& tree) {
+      for (auto at = tree.begin(); at != tree.end();) {
+        Rank& rank = *at++;
+        if (wanted(*rank.task_)) removed.push_back(*take(rank));
+      }
+    });
     return removed;
   }
 
   // Everything, in order.
   FifoQueue drain() {
     FifoQueue drained;
-    if (ranked_.empty()) drained.swap(plain_);
+    if (ranked_.empty() && reserved_ == 0) drained.swap(plain_);
     while (Task* task = pop_front()) drained.push_back(*task);
     return drained;
   }
 
  private:
-  using Tree = boost::intrusive::set<Rank, boost::intrusive::constant_time_size<true>>;
-
   static bool precedes_plain(const Rank& rank) {
     return rank.level() < 0 || (rank.level() == 0 && rank.deadline() != Rank::kNoDeadline);
+  }
+
+  // Where the task of this rank stands, or shall stand.
+  RankTree& tree_of(const Rank& rank) {
+    return rank.reserve() != nullptr ? rank.reserve()->waiting_ : ranked_;
+  }
+  template <class Visit>
+  void for_each_tree(Visit visit) {
+    visit(ranked_);
+    for (Reserve& reserve : reserves_.used_) visit(reserve.waiting_);
   }
 
   // Not inline, here and below: the plain way shall stay as short as it is without them.
@@ -126,7 +153,9 @@ class TaskQueue {
   Task* take(Rank& rank);
 
   FifoQueue plain_;
-  Tree ranked_;
+  RankTree ranked_;
+  Reserves reserves_;
+  std::size_t reserved_ = 0;  // tasks in the reserves
   std::uint64_t next_ = 0;
 };
 

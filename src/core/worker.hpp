@@ -12,6 +12,8 @@
 
 namespace treadle {
 
+class Reserve;
+
 class Worker {
  public:
   Worker() = default;
@@ -34,6 +36,8 @@ class Worker {
   // called one until its next; a dismissed one leaves if it finds nothing then.
   enum class Seeking : std::uint8_t { kNo, kStarting, kSearching, kDismissed };
   Seeking seeking_ = Seeking::kStarting;
+  Reserve* serving_ = nullptr;   // whose task it runs, unless it has blocked in that
+  bool yields_ = false;          // it is about to end that early, so that others can start
   bool sleeps_for_ever_ = true;  // its own: until it is called, and not for `KeepAlive::time`
   // Its own: the thread is to end, and the scheduler does not count it any more.
   enum class Left : std::uint8_t { kNo, kGaveUp, kOrphaned };

@@ -29,11 +29,14 @@ PyObject* run_here(Pool& pool, Ref task) {
   return run_in_caller(pool, Future::of(task.get())) ? task.release() : nullptr;
 }
 
-// Cancels the future that has waited longest and takes over its place.  False when there is none.
-bool drop_oldest(Pool& pool) {
+// Cancels the future that has waited longest in one of these places and takes that over.  False
+// when there is none.
+bool drop_oldest(Pool& pool, const Places& places) {
   for (;;) {
-    Task* const oldest = pool.scheduler().withdraw_oldest([](Task& task) {
-      return task.kind() == kFutureTask && static_cast<Future&>(task).holds_place();
+    Task* const oldest = pool.scheduler().withdraw_oldest([&](Task& task) {
+      if (task.kind() != kFutureTask) return false;
+      const auto& future = static_cast<Future&>(task);
+      return future.holds_place() && &places_of(pool, future) == &places;
     });
     if (oldest == nullptr) return false;
     auto& future = static_cast<Future&>(*oldest);
@@ -47,10 +50,11 @@ bool drop_oldest(Pool& pool) {
 
 PyObject* push_by_dropping(Pool& pool, Ref task) {
   constexpr int kPatience = 50;
+  Places& places = places_of(pool, Future::of(task.get()));
   for (int i = 0; i < kPatience; ++i) {
-    if (drop_oldest(pool)) return push_placed(pool, task.release());
+    if (drop_oldest(pool, places)) return push_placed(pool, task.release());
     // Others are about to queue a task, or to give a place back: no worker is needed for that.
-    switch (wait_for_room(pool, Clock::now() + std::chrono::milliseconds(1))) {
+    switch (wait_for_room(pool, places, Clock::now() + std::chrono::milliseconds(1))) {
       case Room::kTaken:
         return push_in_room(pool, task.release());
       case Room::kTimedOut:
@@ -69,8 +73,8 @@ PyObject* push_by_waiting(Pool& pool, Ref task) {
   PythonWorker* worker = own_worker(pool);
   if (worker != nullptr && willing_worker() != nullptr) return run_here(pool, std::move(task));
   const BlockedWorker blocked(worker);
-  return wait_for_room(pool, std::nullopt) == Room::kTaken ? push_in_room(pool, task.release())
-                                                           : nullptr;
+  const Room room = wait_for_room(pool, places_of(pool, Future::of(task.get())), std::nullopt);
+  return room == Room::kTaken ? push_in_room(pool, task.release()) : nullptr;
 }
 
 }  // namespace
@@ -87,7 +91,7 @@ PyObject* push_placed(Pool& pool, PyObject* object) {
 }
 
 PyObject* push_bounded(Pool& pool, PyObject* object) {
-  if (pool.bound()->places.take() != 0) return push_placed(pool, object);
+  if (places_of(pool, Future::of(object)).take() != 0) return push_placed(pool, object);
   Ref task = Ref::steal(object);
   const PoolPtr kept(&pool);  // what follows runs Python code
   if (const Closed closed = pool.scheduler().closed(); closed != Closed::kNo) {
@@ -176,14 +180,24 @@ bool push_all_bounded(Pool& pool, PyObject* futures) {
   return false;
 }
 
+Places& places_of(Pool& pool, const Settings* settings) {
+  return settings != nullptr && settings->reservation ? *settings->reservation->places()
+                                                      : pool.bound()->places;
+}
+
+Places& places_of(Pool& pool, const Future& future) {
+  const TaskOptions* options = future.options();
+  return places_of(pool, options != nullptr ? options->settings() : nullptr);
+}
+
 void give_back_place(Pool& pool, Future& future) {
-  if (future.take_place()) pool.bound()->places.give_back();
+  if (future.take_place()) places_of(pool, future).give_back();
 }
 
 void give_back_place_of_void(Future& future) {
   const PoolPtr pool = find_pool(future.pool());
   if (!pool || !future.take_place()) return;
-  pool->bound()->places.give_back();
+  places_of(*pool, future).give_back();
   pool->sweep();
 }
 

@@ -20,6 +20,7 @@ namespace treadle::python {
 
 class Future;
 class Pool;
+struct Settings;
 
 enum class WhenFull : std::uint8_t { kBlock, kRaise, kRun, kDropOldest };
 
@@ -31,6 +32,10 @@ struct Bound {
 };
 
 // For a pool with a bound (each of these).
+
+// Where the places of such a task are: those of the pool, or of its view's reservation.
+[[nodiscard]] Places& places_of(Pool& pool, const Settings* settings);
+[[nodiscard]] Places& places_of(Pool& pool, const Future& future);
 
 // Queues a new task as the pool's policy wants it, or runs it here; the reference is taken.  A new
 // one, or null with an error set: nothing was queued then.

@@ -1,7 +1,7 @@
 // The methods of Executor that are about room in the queue; they work without a bound, too.
 #pragma once
 
-#include "python/python_api.hpp"
+#include "python/order.hpp"
 
 namespace treadle::python {
 
@@ -19,5 +19,13 @@ namespace treadle::python {
                                        Py_ssize_t positional, PyObject* keyword_names);
 // _ask_for_place(): see room.hpp; (None, None) where there is no bound.
 [[nodiscard]] PyObject* ask_for_place_method(PyObject* self, PyObject*);
+
+// The same for what comes to the pool by way of a view with these settings, or none.
+[[nodiscard]] PyObject* try_submit_to(Pool& pool, SettingsPtr settings, PyObject* const* arguments,
+                                      Py_ssize_t positional, PyObject* keyword_names);
+[[nodiscard]] PyObject* submit_in_time_to(Pool& pool, SettingsPtr settings,
+                                          PyObject* const* arguments, Py_ssize_t positional,
+                                          PyObject* keyword_names);
+[[nodiscard]] PyObject* ask_for_place_of(Pool& pool, SettingsPtr settings);
 
 }  // namespace treadle::python

@@ -54,8 +54,8 @@ PyObject* current_task(PyObject*, PyObject*) {
   if (known != nullptr && task_of(known).future == future->object()) return Py_NewRef(known);
 
   const TaskOptions* options = future->options();
-  Ref name = options != nullptr && options->settings && options->settings->name
-                 ? Ref::borrow(options->settings->name.get())
+  Ref name = options != nullptr && options->settings() != nullptr && options->settings()->name
+                 ? Ref::borrow(options->settings()->name.get())
                  : current_name();
   Ref priority = Ref::steal(PyLong_FromLongLong(options != nullptr ? options->priority() : 0));
   PyObject* self = name && priority ? task_type->tp_alloc(task_type, 0) : nullptr;

@@ -53,8 +53,7 @@ void Future::drop_options() {
 }
 
 bool Future::set_options(std::unique_ptr<TimedOptions> options, bool always_ranked) {
-  const bool ranked =
-      always_ranked || options->level() != 0 || options->deadline() != Rank::kNoDeadline;
+  const bool ranked = always_ranked || options->matters();
   set_rank(options.release(), ranked);
   timed_ = true;
   limits()->belong_to(*this);
@@ -137,7 +136,8 @@ Ending Future::ending_with(PyObject* exception) {
 }
 
 const ParkingWord* Future::announce(Ref outcome, Ending ending) {
-  if (timed_) [[unlikely]] limits()->stop_watching(*this);
+  if (timed_) [[unlikely]]
+    limits()->stop_watching(*this);
   if (ending == Ending::kCancelled) [[unlikely]] {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
     return nullptr;
@@ -150,10 +150,12 @@ const ParkingWord* Future::announce(Ref outcome, Ending ending) {
       if (PyObject_IS_GC(outcome.get()) != 0) track_locked();  // invariant 5
       replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
       const std::uint32_t word = word_.load(std::memory_order_relaxed);
-      if ((word & kCancelRequested) != 0) [[unlikely]] end_abandoned(pool());
+      if ((word & kCancelRequested) != 0) [[unlikely]]
+        end_abandoned(pool());
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
-      if (options() != nullptr) [[unlikely]] options()->end();
+      if (options() != nullptr) [[unlikely]]
+        options()->end();
       return (word & kAwaited) != 0 ? &word_ : nullptr;
     }
   }

@@ -30,6 +30,33 @@ Clock::time_point deadline_of(const Pool& pool, const Settings* settings) {
 
 }  // namespace
 
+bool read_call(const char* method, const Pool& pool, PyObject* const* arguments,
+               Py_ssize_t positional, Submission& submission, Order& order) {
+  const bool is_view = order.settings != nullptr;
+  const bool fixed = is_view && order.settings->priority;
+  if (fixed) order.priority = *order.settings->priority;
+  const bool given =
+      positional != 0 && pool.ranks_all() && !fixed && is_meant_as_priority(arguments[0]);
+  if (given) {
+    if (!read_priority(arguments[0], order.priority)) return false;
+    ++arguments;
+    --positional;
+  }
+  if (positional == 0) {
+    PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: 'fn'%s", method,
+                 given ? ", behind the priority" : "");
+    return false;
+  }
+  if (is_view && PyCallable_Check(arguments[0]) == 0) {
+    PyErr_Format(PyExc_TypeError, "%s() of a view%s takes a function first, not %R", method,
+                 fixed ? " with a fixed priority" : "", arguments[0]);
+    return false;
+  }
+  submission.arguments = arguments;
+  submission.positional = positional - 1;
+  return true;
+}
+
 bool find_limits_of_submitter() { return limits_of_submitter() != nullptr; }
 
 bool give_options(Future& future, Pool& pool, Order order) {
@@ -46,8 +73,8 @@ bool give_options(Future& future, Pool& pool, Order order) {
     if (options) return future.set_options(std::move(options), pool.ranks_all());
   } else {
     std::unique_ptr<TaskOptions> options(new TaskOptions(level, std::move(order.settings)));
-    const bool ranked = pool.ranks_all() || level != 0;
     if (options) {
+      const bool ranked = pool.ranks_all() || options->matters();
       future.set_options(std::move(options), ranked);
       return true;
     }

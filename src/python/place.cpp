@@ -19,8 +19,10 @@ namespace treadle::python {
 namespace {
 
 struct Waiting : PlaceWaiter {
-  explicit Waiting(Pool& owner);
+  Waiting(Pool& owner, SettingsPtr common);
+  [[nodiscard]] Places& places() const { return places_of(*pool, settings.get()); }
   PoolPtr pool;
+  SettingsPtr settings;
   PyObject* self = nullptr;  // owned while the waiter is in the list
   Ref ready;                 // likewise
   bool holds = false;        // whoever uses the object has found out that the place has come
@@ -46,12 +48,13 @@ void serve(PlaceWaiter& waiter) {
   if (!Future::of(ready.get()).finish(given ? Py_True : Py_False, false, true)) PyErr_Clear();
 }
 
-Waiting::Waiting(Pool& owner) : PlaceWaiter(&serve), pool(&owner) {}
+Waiting::Waiting(Pool& owner, SettingsPtr common)
+    : PlaceWaiter(&serve), pool(&owner), settings(std::move(common)) {}
 
 // The place is not wanted any more, or will be used now: true when the caller has it.
 bool take_over(Waiting& state) {
   if (std::exchange(state.over, true)) return false;
-  Places& places = state.pool->bound()->places;
+  Places& places = state.places();
   if (places.forgot(state)) return false;  // the child of a fork has counted anew
   if (state.holds) return true;
   if (places.leave(state)) {
@@ -65,27 +68,27 @@ bool take_over(Waiting& state) {
 struct PlaceSlots {
   static PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                           PyObject* keyword_names) {
-    if (positional == 0) {
-      PyErr_SetString(PyExc_TypeError, "submit() missing 1 required positional argument: 'fn'");
+    Waiting& state = state_of(self);
+    Submission submission{nullptr, 0, keyword_names};
+    Order order{0, state.settings};
+    if (!read_call("submit", *state.pool, arguments, positional, submission, order)) {
       return nullptr;
     }
-    Waiting& state = state_of(self);
     if (!take_over(state)) {
       PyErr_SetString(PyExc_RuntimeError, "this place was used already, or never came");
       return nullptr;
     }
     const PoolPtr pool = state.pool;
-    Ref task = make_ordered_task(*pool, {arguments, positional - 1, keyword_names}, {});
+    Ref task = make_ordered_task(*pool, submission, std::move(order));
     if (task) return push_placed(*pool, task.release());
     const SavedError saved;
-    pool->bound()->places.give_back();
+    state.places().give_back();
     return nullptr;
   }
 
   static PyObject* leave(PyObject* self, PyObject*) {
     Waiting& state = state_of(self);
-    const PoolPtr pool = state.pool;
-    if (take_over(state)) pool->bound()->places.give_back();
+    if (take_over(state)) state.places().give_back();
     Py_RETURN_NONE;
   }
 
@@ -94,7 +97,7 @@ struct PlaceSlots {
     const std::unique_ptr<Waiting> state(reinterpret_cast<Place*>(self)->state);
     if (state && take_over(*state)) {  // it does not wait: the list would refer to it
       const SavedError saved;
-      state->pool->bound()->places.give_back();
+      state->places().give_back();
     }
     type->tp_free(self);
     Py_DECREF(type);
@@ -103,16 +106,17 @@ struct PlaceSlots {
 
 }  // namespace
 
-PyObject* ask_for_place(Pool& pool) {
+PyObject* ask_for_place(Pool& pool, SettingsPtr settings) {
   Ref self = Ref::steal(place_type->tp_alloc(place_type, 0));
   if (!self) return nullptr;
-  Waiting& state = *(reinterpret_cast<Place*>(self.get())->state = new Waiting(pool));
+  Waiting& state =
+      *(reinterpret_cast<Place*>(self.get())->state = new Waiting(pool, std::move(settings)));
   Ref ready = Ref::steal(Future::make_for(pool.id()));
   if (!ready) return nullptr;
   state.self = Py_NewRef(self.get());
   state.ready = Ref::borrow(ready.get());
   state.over = false;
-  switch (pool.bound()->places.enter(state)) {
+  switch (state.places().enter(state)) {
     case Places::Entered::kWaits:
       // In a worker of the pool, a loop that waits here keeps a thread from making room.
       if (PythonWorker* worker = PythonWorker::current(); worker && &worker->pool() == &pool) {
@@ -121,7 +125,7 @@ PyObject* ask_for_place(Pool& pool) {
       return Py_BuildValue("NN", self.release(), ready.release());
     case Places::Entered::kTaken:
       state.holds = true;
-      state.epoch = pool.bound()->places.epoch();
+      state.epoch = state.places().epoch();
       break;
     case Places::Entered::kClosed:
       state.over = true;

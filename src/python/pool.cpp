@@ -113,11 +113,24 @@ bool Pool::grow() {
 
 bool Pool::follow_up(const Scheduler::Pushed& pushed) {
   if (pushed.wake != nullptr) pushed.wake->call();
-  return !pushed.grow || grow() || tolerates_failed_growth();
+  if (!pushed.grow) return true;
+  if (!grow()) return tolerates_failed_growth();
+  return !lags_.load(std::memory_order_relaxed) || grow_fully();
+}
+
+void Pool::follow_up_later(const Scheduler::Pushed& pushed) {
+  if (pushed.wake != nullptr) pushed.wake->call();
+  if (!pushed.grow) return;
+  if (Worker* other = scheduler_.cancel_growth()) other->call();
+  lags_.store(true, std::memory_order_relaxed);  // the next push may miss it: a later one does not
 }
 
 bool Pool::follow_up_all(const Scheduler::Pushed& pushed) {
-  if (!follow_up(pushed)) return false;
+  return follow_up(pushed) && grow_fully();
+}
+
+bool Pool::grow_fully() {
+  lags_.store(false, std::memory_order_relaxed);
   while (scheduler_.grow_more()) {
     if (!grow()) return tolerates_failed_growth();  // every further try would fail as well
   }
@@ -171,13 +184,16 @@ std::uint64_t end_all(FifoQueue queue, End end) {
 
 void Pool::close(Closed reason) {
   scheduler_.close(reason);
-  if (bound_) bound_->places.close();  // second: who is woken by this finds the scheduler closed
+  // Second: who is woken by this finds the scheduler closed.
+  for_each_places([](Places& places) { places.close(); });
 }
 
 void Pool::sweep() {
   constexpr std::size_t kFewest = 64;
   const std::size_t queued = scheduler_.counts().queued;
-  if (queued < kFewest || queued <= 2 * bound_->places.taken()) return;
+  std::size_t taken = 0;
+  for_each_places([&](const Places& places) { taken += places.taken(); });
+  if (queued < kFewest || queued <= 2 * taken) return;
   // A future that is done needs no worker: whoever has ended it has told everybody.
   end_all(scheduler_.withdraw_all([](Task& task) {
     return task.kind() == kFutureTask && static_cast<Future&>(task).done();
@@ -186,6 +202,33 @@ void Pool::sweep() {
             future.discard_call();
             give_back_place(*this, future);
           });
+}
+
+template <class Visit>
+void Pool::for_each_places(Visit visit) {
+  if (!bound_) return;
+  visit(bound_->places);
+  for (const ReservationPtr& reservation : reservations()) visit(*reservation->places());
+}
+
+void Pool::add_reservation(Reservation& reservation) {
+  const ObjectLock lock(mutex_);
+  reservations_.push_back(&reservation);
+}
+
+void Pool::remove_reservation(Reservation& reservation) {
+  const ObjectLock lock(mutex_);
+  std::erase(reservations_, &reservation);
+}
+
+// Each kept alive.
+std::vector<ReservationPtr> Pool::reservations() {
+  std::vector<ReservationPtr> reservations;
+  const ObjectLock lock(mutex_);
+  for (Reservation* reservation : reservations_) {
+    if (reservation->try_retain()) reservations.emplace_back(reservation, false);
+  }
+  return reservations;
 }
 
 void Pool::add_job(MapJob& job) {
@@ -235,7 +278,7 @@ void Pool::cancel_queued_of(const Settings& settings) {
   (void)end_all(scheduler_.withdraw_all([&](Task& task) {
     const TaskOptions* options =
         task.kind() == kFutureTask ? static_cast<Future&>(task).options() : nullptr;
-    return options != nullptr && options->settings.get() == &settings;
+    return options != nullptr && options->settings() == &settings;
   }),
                 [](Future& future) { future.cancel_for_pool(); });
 }
@@ -274,7 +317,7 @@ Ref Pool::threads() const {
 }
 
 Pool::Abandoned Pool::restart_in_child() {
-  if (bound_) bound_->places.restart_in_child();
+  for_each_places([](Places& places) { places.restart_in_child(); });
   PythonWorker* self = PythonWorker::current();
   if (self != nullptr && &self->pool() != this) self = nullptr;
   const std::uint64_t running =

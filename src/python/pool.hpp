@@ -81,6 +81,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] bool follow_up(const Scheduler::Pushed& pushed);
   // The same for a push of several tasks, which may want several threads.
   [[nodiscard]] bool follow_up_all(const Scheduler::Pushed& pushed);
+  // The same where no Python code may run: the threads are started by the next push that wants one.
+  void follow_up_later(const Scheduler::Pushed& pushed);
   // Raises the standard library's error for a refused push of so many calls.
   void raise_refused(Closed reason, std::uint64_t calls = 1);
 
@@ -89,6 +91,10 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   void cancel_queued();
   // The same for the futures of one view.
   void cancel_queued_of(const Settings& settings);
+
+  // So that those who wait for their places see the pool's end.
+  void add_reservation(Reservation& reservation);
+  void remove_reservation(Reservation& reservation);
 
   // Jobs of `map`, so that the two above reach their items.
   void add_job(MapJob& job);
@@ -132,7 +138,11 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] std::int64_t aged(std::int64_t priority) const;
   [[nodiscard]] SettingsPtr latest_with(std::int64_t priority);
   [[nodiscard]] std::vector<boost::intrusive_ptr<MapJob>> jobs();
+  [[nodiscard]] std::vector<ReservationPtr> reservations();
+  template <class Visit>
+  void for_each_places(Visit visit);
   [[nodiscard]] bool tolerates_failed_growth();
+  [[nodiscard]] bool grow_fully();
   [[nodiscard]] Ref forget(PyObject* worker);
   void leave_executor(PyObject* thread);
 
@@ -143,6 +153,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   const bool propagate_context_;
   std::unique_ptr<Bound> bound_;
   const bool daemon_;
+  std::atomic<bool> lags_{false};  // see follow_up_later
   bool times_calls_ = false;  // guarded as seats_
   const Ref executor_;
   bool ranks_all_ = false;
@@ -152,7 +163,8 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   std::atomic<std::uint32_t> next_number_{0};
   [[no_unique_address]] mutable ObjectMutex mutex_;
   std::vector<Seat> seats_;
-  std::vector<MapJob*> jobs_;  // guarded as seats_
+  std::vector<MapJob*> jobs_;               // guarded as seats_
+  std::vector<Reservation*> reservations_;  // likewise
 };
 
 struct Pool::Abandoned {

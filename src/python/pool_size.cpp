@@ -18,6 +18,14 @@ PyObject* resize_pool(Pool& pool, PyObject* size) {
   const Py_ssize_t max_workers = PyNumber_AsSsize_t(size, PyExc_OverflowError);
   if (max_workers == -1 && PyErr_Occurred() != nullptr) return nullptr;
   const PoolPtr kept(&pool);  // starting a thread runs Python code
+  const std::size_t reserved = pool.scheduler().reserved();
+  if (static_cast<std::size_t>(max_workers) <= reserved) {
+    PyErr_Format(PyExc_ValueError,
+                 "max_workers must leave a worker besides the %zu that views have reserved, which "
+                 "%zd does not",
+                 reserved, max_workers);
+    return nullptr;
+  }
   const Scheduler::Pushed pushed = pool.scheduler().resize(static_cast<std::size_t>(max_workers));
   switch (pushed.refused) {
     case Closed::kNo:

@@ -10,27 +10,20 @@ namespace {
 // submit(priority, fn, ...) or submit(fn, ...).
 PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                  PyObject* keyword_names) {
-  std::int64_t priority = 0;
-  const bool given = positional != 0 && is_meant_as_priority(arguments[0]);
-  if (given) {
-    if (!read_priority(arguments[0], priority)) return nullptr;
-    ++arguments;
-    --positional;
-  }
-  if (positional == 0) {
-    PyErr_Format(PyExc_TypeError,
-                 "PriorityExecutor.submit() missing 1 required positional argument: 'fn'%s",
-                 given ? ", behind the priority" : "");
+  Pool* pool = pool_of(self);
+  Submission submission{nullptr, 0, keyword_names};
+  Order order;
+  if (pool == nullptr || !read_call("submit", *pool, arguments, positional, submission, order)) {
     return nullptr;
   }
-  const Submission submission{arguments, positional - 1, keyword_names};
+  const bool given = submission.arguments != arguments;
   if (!given && standard_submit_replaced()) return submit_by_standard(self, submission);
   if (!given && keyword_names == nullptr) {
     if (const Ref loop = loop_of_caller(self)) {
-      return submit_for_loop(self, loop.get(), submission, {.priority = 0, .settings = {}});
+      return submit_for_loop(self, loop.get(), submission, {});
     }
   }
-  return submit_ordered(self, submission, {.priority = priority, .settings = {}});
+  return submit_ordered(self, submission, std::move(order));
 }
 
 // _rank_all(aging): every task is ranked from now on; `aging` is in seconds, None for never.

@@ -156,7 +156,8 @@ void PythonWorker::abandon_in_child() {
 
 void PythonWorker::begin_block() {
   // A thread that cannot be started is no error here: the pool is as large as it can be.
-  if (state_->pool->scheduler().begin_block() && !state_->pool->grow()) PyErr_Clear();
+  Pool& pool = *state_->pool;
+  if (!pool.follow_up(pool.scheduler().begin_block(state_->seat))) PyErr_Clear();
 }
 
 void PythonWorker::end_block() {

@@ -44,6 +44,7 @@ bool displace_outer_waits(const Places& places) {
 }  // namespace
 
 PyObject* push_in_room(Pool& pool, PyObject* task) {
+  const Ref kept = Ref::borrow(task);  // and with it, its places
   PyObject* pushed = push_placed(pool, task);
   // A worker that is awake without a task will take one, and give its place back: to whoever waits.
   // Until then this thread may use what is free, and the next need not be woken for what it leaves.
@@ -54,13 +55,12 @@ PyObject* push_in_room(Pool& pool, PyObject* task) {
     return pushed;
   }
   const SavedError saved;
-  pool.bound()->places.pass_on();
+  places_of(pool, Future::of(task)).pass_on();
   return pushed;
 }
 
-Room wait_for_room(Pool& pool, Deadline deadline) {
+Room wait_for_room(Pool& pool, Places& places, Deadline deadline) {
   const PoolPtr kept(&pool);
-  Places& places = pool.bound()->places;
   if (displace_outer_waits(places)) return Room::kTaken;
   for (;;) {
     Wait wait(places);

@@ -13,7 +13,7 @@ enum class Room : std::uint8_t {
 };
 
 // Takes a place, for `push_in_room`; sleeps until there is one, detached and awake for signals.
-[[nodiscard]] Room wait_for_room(Pool& pool, Deadline deadline);
+[[nodiscard]] Room wait_for_room(Pool& pool, Places& places, Deadline deadline);
 
 // Queues a new task, whose reference is taken, in such a place.
 [[nodiscard]] PyObject* push_in_room(Pool& pool, PyObject* task);
@@ -22,6 +22,7 @@ enum class Room : std::uint8_t {
 [[nodiscard]] bool make_place_type(PyObject* module);
 // _ask_for_place(): a Place, and None when it is there already, else a future to await: true when
 // the place has come, false when the caller must ask again.
-[[nodiscard]] PyObject* ask_for_place(Pool& pool);
+// The call that takes the place will have these settings, or none.
+[[nodiscard]] PyObject* ask_for_place(Pool& pool, SettingsPtr settings);
 
 }  // namespace treadle::python

@@ -10,13 +10,6 @@
 
 namespace treadle::python {
 
-// A call as `submit` gets it: the function, and `positional` arguments behind it.
-struct Submission {
-  PyObject* const* arguments;
-  Py_ssize_t positional;
-  PyObject* keyword_names;
-};
-
 // ---- in two steps
 
 // A future with its call, for the queue, from a vectorcall array that begins with the callable: a

@@ -13,19 +13,21 @@
 #include "core/parking_spot.hpp"
 #include "core/rank.hpp"
 #include "python/python_api.hpp"
+#include "python/reservation.hpp"
 #include "python/shared.hpp"
 
 namespace treadle::python {
 
 // What all tasks of one view have in common.
-struct Settings : Shared<Settings> {
+struct Settings : Shared<Settings>, TaskClass {
   std::optional<std::int64_t> priority;
   Ref name;     // a string, or none
   Ref context;  // a `contextvars.Context`, or none: the submitter's
   // From submission, and from the start of the call; zero: none.
   Clock::duration deadline{};
   Clock::duration timeout{};
-  bool inherits = true;  // the deadline of the task that submits
+  bool inherits = true;        // the deadline of the task that submits
+  ReservationPtr reservation;  // null: none
 
   // How many of its tasks have not ended; who waits for none sleeps on it.
   mutable ParkingWord unfinished{0};
@@ -36,31 +38,34 @@ using SettingsPtr = boost::intrusive_ptr<const Settings>;
 class TaskOptions : public Rank {
  public:
   TaskOptions(std::int64_t level, SettingsPtr common, std::int64_t deadline = kNoDeadline)
-      : Rank(level, deadline), settings(std::move(common)) {
-    if (settings) settings->unfinished.fetch_add(1, std::memory_order_relaxed);
+      : Rank(level, deadline, common.detach()) {
+    if (settings() != nullptr) settings()->unfinished.fetch_add(1, std::memory_order_relaxed);
   }
+  ~TaskOptions() { (void)SettingsPtr(settings(), false); }
   TaskOptions(const TaskOptions&) = delete;
   TaskOptions& operator=(const TaskOptions&) = delete;
 
   // What `submit` or the view was given: with aging, the level is another.
   [[nodiscard]] std::int64_t priority() const {
-    return settings && settings->priority ? *settings->priority : level();
+    return settings() != nullptr && settings()->priority ? *settings()->priority : level();
+  }
+  // Null: none.
+  [[nodiscard]] const Settings* settings() const {
+    return static_cast<const Settings*>(task_class());  // it has no others
   }
 
   // Once for each: the task has ended, or will never be queued.
   void end() const {
-    if (!settings) return;
+    if (settings() == nullptr) return;
     // Release: pairs with the acquire of whoever waits for the last one.
-    if (settings->unfinished.fetch_sub(1, std::memory_order_release) == 1) {
-      unpark_all(&settings->unfinished);
+    if (settings()->unfinished.fetch_sub(1, std::memory_order_release) == 1) {
+      unpark_all(&settings()->unfinished);
     }
   }
 
   // Python's allocator wastes nothing on blocks of this size.
   static void* operator new(std::size_t size) noexcept { return PyMem_Malloc(size); }
   static void operator delete(void* block) { PyMem_Free(block); }
-
-  const SettingsPtr settings;  // null: none
 };
 
 // A number that stands for a priority: an int, or something that can be used as one, but no bool.

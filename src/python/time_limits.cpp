@@ -118,8 +118,9 @@ void TimedOptions::watch_queue(Future& future) {
 }
 
 void TimedOptions::watch_run(Future& future) {
-  if (!settings || settings->timeout == Clock::duration::zero()) return;  // the deadline is armed
-  stop_at_ = std::min(stop_at_, keeper_->now() + settings->timeout);
+  if (settings() == nullptr || settings()->timeout == Clock::duration::zero())
+    return;  // the deadline is armed
+  stop_at_ = std::min(stop_at_, keeper_->now() + settings()->timeout);
   Py_INCREF(future.object());
   if (!keeper_->timers.arm(*this, stop_at_)) Py_DECREF(future.object());  // it had one already
 }

@@ -1,5 +1,6 @@
 #include "python/view.hpp"
 
+#include "python/bounded_methods.hpp"
 #include "python/heap_type.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
@@ -14,41 +15,55 @@ namespace {
 struct View {
   Ref executor;
   SettingsPtr settings;
-  bool takes_priority = false;    // `submit` may begin with one
-  std::atomic<bool> over{false};  // relaxed: whoever submits meanwhile is late or early
+  std::atomic<bool> over{false};      // relaxed: whoever submits meanwhile is late or early
+  std::atomic<bool> released{false};  // it has no part in its reservation any more
 };
 
 HeapType<View> view_type;
+
+// The pool of a view that is not over; null with an error set.
+Pool* open_pool_of(const View& view) {
+  if (!view.executor) {
+    PyErr_SetString(PyExc_RuntimeError, "View.__init__() was not called");
+    return nullptr;
+  }
+  Pool* pool = pool_of(view.executor.get());
+  if (pool == nullptr || !view.over.load(std::memory_order_relaxed)) return pool;
+  pool->raise_refused(Closed::kShutdown);
+  return nullptr;
+}
 
 // submit(fn, ...) or, where the executor takes priorities and the view has none, with one.
 PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                  PyObject* keyword_names) {
   const View& view = view_type.data(self);
-  Pool* pool = view.executor ? pool_of(view.executor.get()) : nullptr;
-  if (pool == nullptr) return nullptr;
-  std::int64_t priority = view.settings->priority.value_or(0);
-  if (view.takes_priority && positional != 0 && is_meant_as_priority(arguments[0])) {
-    if (!read_priority(arguments[0], priority)) return nullptr;
-    ++arguments;
-    --positional;
-  }
-  if (positional == 0) {
-    PyErr_SetString(PyExc_TypeError, "submit() missing 1 required positional argument: 'fn'");
+  Pool* pool = open_pool_of(view);
+  Submission submission{nullptr, 0, keyword_names};
+  Order order{0, view.settings};
+  if (pool == nullptr || !read_call("submit", *pool, arguments, positional, submission, order)) {
     return nullptr;
   }
-  if (PyCallable_Check(arguments[0]) == 0) {
-    PyErr_Format(PyExc_TypeError,
-                 "submit() of a view with a fixed priority takes a function first, not %R",
-                 arguments[0]);
-    return nullptr;
-  }
-  if (view.over.load(std::memory_order_relaxed)) {
-    pool->raise_refused(Closed::kShutdown);
-    return nullptr;
-  }
-  return submit_ordered(view.executor.get(), {arguments, positional - 1, keyword_names},
-                        {.priority = priority, .settings = view.settings});
+  return submit_ordered(view.executor.get(), submission, std::move(order));
 }
+
+// What bounded_methods.hpp has, with the view's settings.
+template <auto kSubmit>
+PyObject* with_settings(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
+                        PyObject* keyword_names) {
+  const View& view = view_type.data(self);
+  Pool* pool = open_pool_of(view);
+  return pool != nullptr ? kSubmit(*pool, view.settings, arguments, positional, keyword_names)
+                         : nullptr;
+}
+
+PyObject* ask_for_place(PyObject* self, PyObject*) {
+  const View& view = view_type.data(self);
+  Pool* pool = open_pool_of(view);
+  return pool != nullptr ? ask_for_place_of(*pool, view.settings) : nullptr;
+}
+
+// Tools that replace the standard class's `submit` do not see a view's.
+PyObject* is_never_replaced(PyObject*, PyObject*) { Py_RETURN_FALSE; }
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return view_type.allocate(type); }
 
@@ -58,16 +73,34 @@ Clock::duration seconds_or_none(PyObject* object) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-// _see(executor, priority, deadline, timeout, name, context, inherits, takes_priority): what
-// __init__ ends with.  What is not set is None.
+// A new reservation, that of a view which this one stands upon, or none (None).  False with an
+// error set.
+bool get_reservation(Pool& pool, PyObject* reserve, ReservationPtr& reservation) {
+  if (reserve == Py_None) return true;
+  if (view_type.is_instance(reserve)) {
+    reservation = view_type.data(reserve).settings->reservation;
+    if (reservation) reservation->add_view();
+    return true;
+  }
+  const std::size_t workers = PyLong_AsSize_t(reserve);
+  if (PyErr_Occurred() != nullptr) return false;
+  reservation = Reservation::make(pool, workers);
+  return reservation != nullptr;
+}
+
+// _see(executor, priority, deadline, timeout, name, context, inherits, reserve): what __init__ ends
+// with.  What is not set is None; `reserve` is a number, or a view to share one with.
 PyObject* see(PyObject* self, PyObject* args) {
   PyObject *executor = nullptr, *priority = nullptr, *deadline = nullptr, *timeout = nullptr,
            *name = nullptr, *context = nullptr;
-  int inherits = 1, takes_priority = 0;
-  if (PyArg_ParseTuple(args, "O!OOOOOpp:_see", executor_type.type(), &executor, &priority,
-                       &deadline, &timeout, &name, &context, &inherits, &takes_priority) == 0) {
+  PyObject* reserve = nullptr;
+  int inherits = 1;
+  if (PyArg_ParseTuple(args, "O!OOOOOpO:_see", executor_type.type(), &executor, &priority,
+                       &deadline, &timeout, &name, &context, &inherits, &reserve) == 0) {
     return nullptr;
   }
+  Pool* pool = pool_of(executor);
+  if (pool == nullptr) return nullptr;
   const boost::intrusive_ptr<Settings> settings(new Settings);
   if (priority != Py_None) {
     std::int64_t level = 0;
@@ -80,10 +113,11 @@ PyObject* see(PyObject* self, PyObject* args) {
   if (name != Py_None) settings->name = Ref::borrow(name);
   if (context != Py_None) settings->context = Ref::borrow(context);
   settings->inherits = inherits != 0;
+  if (!get_reservation(*pool, reserve, settings->reservation)) return nullptr;
+  if (settings->reservation) settings->reserve = &settings->reservation->reserve();
   View& view = view_type.data(self);
   view.executor = Ref::borrow(executor);
   view.settings = settings;
-  view.takes_priority = takes_priority != 0;
   Py_RETURN_NONE;
 }
 
@@ -95,6 +129,15 @@ PyObject* end(PyObject* self, PyObject* cancel_queued) {
   Pool* pool = cancels > 0 && view.executor ? pool_of(view.executor.get()) : nullptr;
   if (pool != nullptr) pool->cancel_queued_of(*view.settings);
   if (PyErr_Occurred() != nullptr) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// _release(): keeps no workers for this view any more.
+PyObject* release(PyObject* self, PyObject*) {
+  View& view = view_type.data(self);
+  if (!view.settings || !view.settings->reservation) Py_RETURN_NONE;
+  if (view.released.exchange(true, std::memory_order_relaxed)) Py_RETURN_NONE;
+  if (!view.settings->reservation->remove_view(false)) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -125,7 +168,14 @@ int clear(PyObject* self) {
 }
 
 void deallocate(PyObject* self) {
-  view_type.deallocate(self, deallocate, [](PyObject*) {});
+  view_type.deallocate(self, deallocate, [](PyObject* object) {
+    View& view = view_type.data(object);
+    const bool holds = view.settings && view.settings->reservation &&
+                       !view.released.exchange(true, std::memory_order_relaxed);
+    // Garbage collections come at any moment, also while `threading` holds a lock that the start of
+    // a thread needs.
+    if (holds) (void)view.settings->reservation->remove_view(true);
+  });
 }
 
 }  // namespace
@@ -135,8 +185,16 @@ bool make_view_type(PyObject* module) {
       {"submit", as_method(&submit), METH_FASTCALL | METH_KEYWORDS,
        "submit($self, fn, /, *args, **kwargs)\n--\n\n"
        "Have fn(*args, **kwargs) called by a worker of the pool, with this view's options."},
+      {"try_submit", as_method(&with_settings<&try_submit_to>), METH_FASTCALL | METH_KEYWORDS,
+       "try_submit($self, fn, /, *args, **kwargs)\n--\n\n"
+       "Submit, or return None when the queue is full."},
+      {"_submit_in_time", as_method(&with_settings<&submit_in_time_to>),
+       METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"_ask_for_place", ask_for_place, METH_NOARGS, nullptr},
+      {"_submit_was_replaced", is_never_replaced, METH_NOARGS, nullptr},
       {"_see", see, METH_VARARGS, nullptr},
       {"_end", end, METH_O, nullptr},
+      {"_release", release, METH_NOARGS, nullptr},
       {"_wait_for_all", wait_for_all, METH_NOARGS, nullptr},
       {}};
   static PyType_Slot slots[] = {

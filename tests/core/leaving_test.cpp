@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "held_task.hpp"
 #include "native_pool.hpp"
 
 namespace treadle::test {
@@ -16,43 +17,6 @@ namespace {
 constexpr Clock::duration kShortest{1};
 constexpr std::chrono::milliseconds kShort{2};
 constexpr std::chrono::hours kLong{1};
-
-// A task that lasts until it is let go.
-struct HeldTask : CountedTask {
-  ParkingWord begun{0}, released{0};
-  std::size_t worker = 0;
-
-  void run() override {
-    worker = NativePool::this_worker;
-    begun.store(1, std::memory_order_release);
-    unpark_all(&begun);
-    while (released.load(std::memory_order_acquire) == 0) (void)park(released, 0, std::nullopt);
-  }
-  void await_begin() {
-    while (begun.load(std::memory_order_acquire) == 0) (void)park(begun, 0, std::nullopt);
-  }
-  void release() {
-    released.store(1, std::memory_order_release);
-    unpark_all(&released);
-  }
-};
-
-template <class Condition>
-void eventually(Condition condition) {
-  const Clock::time_point limit = Clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    CHECK(Clock::now() < limit);
-    boost::this_thread::yield();
-  }
-}
-
-void await_threads(NativePool& pool, std::size_t count) {
-  eventually([&] { return pool.scheduler.counts().threads == count; });
-}
-
-void await_idle(NativePool& pool, std::size_t count) {
-  eventually([&] { return pool.scheduler.counts().idle == count; });
-}
 
 // `count` workers, each of them in a task of its own.
 std::deque<HeldTask> occupy(NativePool& pool, std::size_t count) {
@@ -341,7 +305,8 @@ void resizes_race_with_everything(std::optional<KeepAlive> keep_alive) {
     threads.create_thread([&, r] {
       for (std::size_t i = 0; i < 500; ++i) {
         pool.follow_up_all(pool.scheduler.resize(1 + (i * (r + 3)) % 5));
-        if (pool.scheduler.begin_block()) pool.grow();
+        Worker blocked;
+        pool.follow_up(pool.scheduler.begin_block(blocked));
         boost::this_thread::yield();
         if (Worker* extra = pool.scheduler.end_block()) extra->call();
       }

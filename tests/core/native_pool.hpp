@@ -73,6 +73,7 @@ class NativePool {
     threads_.emplace_back([this, &seat, number = threads_.size()] {
       Host host;
       this_worker = number;
+      this_seat = &seat;
       scheduler.work(seat, host);
       const boost::lock_guard<boost::mutex> leaving(left_mutex_);
       left_.push_back(number);
@@ -104,8 +105,9 @@ class NativePool {
     }
   }
 
-  // Of the thread that asks: its number, in the order in which they were started.
+  // Of the thread that asks: its number, in the order in which they were started, and its seat.
   static inline thread_local std::size_t this_worker = 0;
+  static inline thread_local Worker* this_seat = nullptr;
 
   Scheduler scheduler;
 

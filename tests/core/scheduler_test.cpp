@@ -138,7 +138,8 @@ void a_blocked_worker_is_replaced() {
   CountedTask first;
   CHECK(pool.submit(first));
   first.wait();
-  CHECK(!pool.scheduler.begin_block());  // an idle worker is there: no need to grow
+  Worker blocked;
+  CHECK(!pool.scheduler.begin_block(blocked).grow);  // an idle worker is there: no need to
   CountedTask second, third;
   CHECK(pool.submit(second));
   CHECK(pool.submit(third));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import BuiltinMethodType
+
 from treadle.executors import _standard_submit
 
 TYPE_CHECKING = False  # see compat.py
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
-__all__ = ["Bounded", "check_bound"]
+__all__ = ["Bounded", "check_bound", "submits_natively"]
 
 _POLICIES = ("block", "raise", "run", "drop_oldest")
 
@@ -35,6 +37,12 @@ def check_bound(max_pending: Any, when_full: Any) -> None:
     if when_full not in _POLICIES:
         msg = f"when_full must be one of {', '.join(_POLICIES)}, not {when_full!r}"
         raise ValueError(msg)
+
+
+def submits_natively(executor: Any) -> bool:
+    """Whether nobody has overridden or replaced `submit`: `try_submit` may stand in for it."""
+    submit = executor.submit
+    return isinstance(submit, BuiltinMethodType) and not executor._submit_was_replaced()
 
 
 class Bounded:

@@ -30,6 +30,7 @@ class WithOptions:
         timeout: float | None = NOT_GIVEN,
         name: str | None = NOT_GIVEN,
         context: Context | None = NOT_GIVEN,
+        reserve: int | None = NOT_GIVEN,
         inherit: bool = NOT_GIVEN,
     ) -> View:
         """Return an executor that submits to this same pool, with options for each of its tasks.
@@ -50,15 +51,27 @@ class WithOptions:
             context: The context variables that the tasks see, instead of their submitter's; each
                 task gets a copy.
 
-        Raises:
-            TypeError: A priority that is no int, a name that is no string, a context that is none.
+            reserve: How many workers to keep for the tasks of this view, and of views on it. Others
+                find the pool smaller by so many; these may use the rest as well, in their turn.
+                `max_pending` holds for them and for the others separately. It ends with the view:
+                by `shutdown`, by the end of its `with` block, or when nobody has it any more.
 
-            ValueError: A priority beyond 64 bits.
+            inherit: Whether a task submitted by a running one has that one's deadline.
+
+        Raises:
+            TypeError: A priority or a number of workers that is no int, a name that is no string, a
+                context that is none.
+
+            ValueError: A priority beyond 64 bits, a time that is not positive or not finite, or a
+                reservation that leaves no worker for other tasks.
 
         Example::
 
             urgent = pool.options(priority=-10)
             page = await loop.run_in_executor(urgent, render, request)
+
+            with pool.options(reserve=2, name="health") as checks:
+                checks.submit(ping)  # starts at once, however long the queue is
         """
         from treadle.executors.view import open_view
 
@@ -68,6 +81,7 @@ class WithOptions:
             "timeout": timeout,
             "name": name,
             "context": context,
+            "reserve": reserve,
             "inherit": inherit,
         }
         return open_view(

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections import deque
-from weakref import ref
 
 from treadle import compat
 from treadle._core import Executor
 from treadle.errors import BrokenThreadPool
 from treadle.executors import _shutdown, _standard_submit
 from treadle.executors._bounded import Bounded, check_bound
+from treadle.executors._mapping import results
 from treadle.executors._options import WithOptions
 from treadle.executors._resizing import Resizing, check_keep_alive
-from treadle.executors._results import (
-    as_they_come,
-    check_buffersize,
-    first_ended,
-    in_order,
-    take,
-)
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
@@ -172,7 +163,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
             for size in pool.map(os.path.getsize, paths):
                 print(size)
         """
-        return self._results(fn, iterables, timeout, buffersize, True)
+        return results(self, fn, iterables, timeout, buffersize, ordered=True)
 
     def map_unordered(
         self,
@@ -190,27 +181,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
             for page in pool.map_unordered(fetch, urls):
                 print(len(page))
         """
-        return self._results(fn, iterables, timeout, buffersize, False)
-
-    def _results(
-        self,
-        fn: Callable[..., T],
-        iterables: tuple[Iterable[Any], ...],
-        timeout: float | None,
-        buffersize: int | None,
-        ordered: bool,
-    ) -> Iterator[T]:
-        check_buffersize(buffersize)
-        # A timeout of a wrong type gets the standard library's error.
-        end_time = None if timeout is None else timeout + time.monotonic()
-        if buffersize is None and self._max_pending is None and self._may_batch(iterables):
-            return self._map(fn, iterables, timeout, ordered)
-        calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
-        if self._max_pending is not None and self._may_batch(()):
-            return self._lazy_results(fn, calls, buffersize, end_time, ordered)
-        futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
-        produce = in_order if ordered else as_they_come
-        return produce(ref(self), fn, calls if buffersize else None, futures, end_time)
+        return results(self, fn, iterables, timeout, buffersize, ordered=False)
 
     def statistics(self) -> ExecutorStatistics:
         """Tell what the pool is doing, and what it has done.
@@ -228,24 +199,6 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         from treadle.statistics import statistics_of
 
         return statistics_of(self)
-
-    def _lazy_results(
-        self,
-        fn: Callable[..., T],
-        arguments: Iterator[tuple[Any, ...]],
-        buffersize: int | None,
-        end_time: float | None,
-        ordered: bool,
-    ) -> Iterator[T]:
-        from treadle.executors._lazy_map import Calls
-        from treadle.executors._lazy_map import as_they_come as lazily
-        from treadle.executors._lazy_map import in_order as lazily_in_order
-
-        calls = Calls(self, fn, arguments, buffersize, end_time)
-        calls.fill()
-        if not calls.flight:
-            calls.raise_error()
-        return lazily_in_order(calls, take) if ordered else lazily(calls, take, first_ended)
 
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None

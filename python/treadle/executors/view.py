@@ -7,18 +7,16 @@ Invariants:
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections import deque
+import operator
+import sys
 from contextvars import Context
-from weakref import ref
 
 from treadle._core import View as NativeView
+from treadle.executors._bounded import Bounded
+from treadle.executors._mapping import results
 from treadle.executors._options import WithOptions
-from treadle.executors._results import as_they_come, check_buffersize, in_order
 from treadle.executors._seconds import check_seconds
 from treadle.executors._streaming import Streaming
-from treadle.executors.priority import PriorityExecutor
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -34,42 +32,54 @@ __all__ = ["View", "open_view"]
 
 def open_view(executor: Any, given: dict[str, Any]) -> View:
     """A view with these options, on top of those that the executor has if it is a view."""
-    if isinstance(executor, View):
-        given = {**executor.given, **given}
-        executor = executor.pool
     _check(given)
-    return View(executor, given)
+    reserve = given.get("reserve")
+    if reserve is not None:
+        reserve = min(operator.index(reserve), sys.maxsize)  # more than there are, either way
+    if not isinstance(executor, View):
+        return View(executor, given, reserve)
+    if "reserve" not in given:
+        reserve = executor  # whoever has workers reserved shares them with the views on it
+    return View(executor.pool, {**executor.given, **given}, reserve)
 
 
 def _check(given: dict[str, Any]) -> None:
     for option in ("deadline", "timeout"):
         check_seconds(given.get(option), option)
-    name, context = given.get("name"), given.get("context")
+    name, context, reserve = given.get("name"), given.get("context"), given.get("reserve")
     if name is not None and not isinstance(name, str):
         msg = f"name must be a string or None, not {name!r}"
         raise TypeError(msg)
     if context is not None and not isinstance(context, Context):
         msg = f"context must be a contextvars.Context or None, not {context!r}"
         raise TypeError(msg)
+    if reserve is not None:
+        allowed = "reserve must be a positive integer or None"
+        if not hasattr(reserve, "__index__") or isinstance(reserve, bool):
+            msg = f"{allowed}, not {reserve!r}"
+            raise TypeError(msg)
+        if reserve < 1:
+            msg = f"{allowed}, not {reserve}"
+            raise ValueError(msg)
 
 
-class View(Streaming, WithOptions, NativeView):
+class View(Streaming, Bounded, WithOptions, NativeView):
     """An executor that submits to a pool of others, with options for each task."""
 
-    def __init__(self, pool: ThreadPoolExecutor, given: dict[str, Any]) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, given: dict[str, Any], reserve: int | View | None
+    ) -> None:
         self.pool = pool
         self.given = given
-        priority = given.get("priority")
-        takes_priority = priority is None and isinstance(pool, PriorityExecutor)
         self._see(
             pool,
-            priority,
+            given.get("priority"),
             given.get("deadline"),
             given.get("timeout"),
             given.get("name"),
             given.get("context"),
             given.get("inherit", True),
-            takes_priority,
+            reserve,
         )
 
     def __repr__(self) -> str:
@@ -100,7 +110,7 @@ class View(Streaming, WithOptions, NativeView):
         buffersize: int | None = None,
     ) -> Iterator[T]:
         """As `ThreadPoolExecutor.map`, with this view's options for each call."""
-        return self._results(in_order, fn, iterables, timeout, buffersize)
+        return results(self, fn, iterables, timeout, buffersize, ordered=True)
 
     def map_unordered(
         self,
@@ -110,7 +120,7 @@ class View(Streaming, WithOptions, NativeView):
         buffersize: int | None = None,
     ) -> Iterator[T]:
         """As `ThreadPoolExecutor.map_unordered`, with this view's options for each call."""
-        return self._results(as_they_come, fn, iterables, timeout, buffersize)
+        return results(self, fn, iterables, timeout, buffersize, ordered=False)
 
     def submit_many(self, fn: Callable[..., T], /, *iterables: Iterable[Any]) -> list[Any]:
         """Submit fn(*items) for each of zip(*iterables); return the list of futures."""
@@ -122,28 +132,16 @@ class View(Streaming, WithOptions, NativeView):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls by way of this view; the pool goes on.
 
+        What was reserved for it is free for other tasks when this returns.
+
         Args:
             wait: Whether to wait until the calls of this view have ended.
 
             cancel_futures: Whether to cancel those that have not started.
         """
         self._end(cancel_futures)
-        if wait:
-            self._wait_for_all()
-
-    def _results(
-        self,
-        produce: Any,
-        fn: Callable[..., T],
-        iterables: tuple[Iterable[Any], ...],
-        timeout: float | None,
-        buffersize: int | None,
-    ) -> Iterator[T]:
-        check_buffersize(buffersize)
-        end_time = None if timeout is None else timeout + time.monotonic()
-        calls = zip(*iterables)  # noqa: B905  # the shortest one ends the calls
-        futures = deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
-        results: Iterator[T] = produce(
-            ref(self), fn, calls if buffersize else None, futures, end_time
-        )
-        return results
+        try:
+            if wait:
+                self._wait_for_all()
+        finally:
+            self._release()

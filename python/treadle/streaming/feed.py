@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from treadle.executors._bounded import submits_natively
+
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -56,7 +58,7 @@ class Feed:
     ) -> None:
         self._pool = pool
         bound = pool._max_pending  # pyright: ignore[reportPrivateUsage]
-        lazily = bound is not None and pool._may_batch(())  # nobody has overridden `submit`
+        lazily = bound is not None and submits_natively(pool)
         # Gives None when the queue is full.
         self._submit: Callable[..., Any] = pool.try_submit if lazily else pool.submit
         self._fn = fn

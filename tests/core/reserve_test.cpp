@@ -1,0 +1,336 @@
+// Workers that are kept for some tasks: who may start when, and that nothing is lost or held back.
+//
+// The strategy: held tasks put every worker where it should be; what then may start is waited for,
+// and what may not is seen not to have started when every worker that could is idle or held.  In
+// the races, tasks count how many run beside each other.  Run under the sanitizers, too.
+
+#include <random>
+
+#include "check.hpp"
+#include "held_task.hpp"
+#include "native_pool.hpp"
+
+namespace treadle::test {
+namespace {
+
+constexpr std::size_t kMany = 3000;
+
+// A task of a class; `level` 0 and no class: without a rank, as in a pool without priorities.
+struct ClassTask : HeldTask {
+  void belong_to(const TaskClass& common, std::int64_t level = 0) {
+    own = std::make_unique<Rank>(level, Rank::kNoDeadline, &common);
+    set_rank(own.get(), true);
+  }
+  void rank(std::int64_t level) {
+    own = std::make_unique<Rank>(level);
+    set_rank(own.get(), true);
+  }
+  std::unique_ptr<Rank> own;
+};
+
+TaskClass open(NativePool& pool, std::size_t workers) {
+  Reserve* reserve = pool.scheduler.open_reserve(workers);
+  CHECK(reserve != nullptr);
+  return {.reserve = reserve};
+}
+
+void submit_all(NativePool& pool, std::deque<ClassTask>& tasks) {
+  for (ClassTask& task : tasks) CHECK(pool.submit(task));
+}
+
+std::size_t begun(const std::deque<ClassTask>& tasks) {
+  std::size_t count = 0;
+  for (const ClassTask& task : tasks) count += task.begun.load(std::memory_order_acquire);
+  return count;
+}
+
+void end_all(std::deque<ClassTask>& tasks) {
+  for (ClassTask& task : tasks) task.release();
+  for (ClassTask& task : tasks) task.wait();
+}
+
+void a_flood_leaves_what_is_kept() {
+  NativePool pool(4);
+  const TaskClass kept = open(pool, 2);
+  std::deque<ClassTask> flood(10), urgent(2);
+  for (ClassTask& task : urgent) task.belong_to(kept, 100);  // last in order, and still at once
+  submit_all(pool, flood);
+  eventually([&] { return begun(flood) == 2; });
+  submit_all(pool, urgent);
+  for (ClassTask& task : urgent) task.await_begin();
+  CHECK(begun(flood) == 2 && pool.thread_count() == 4);
+  end_all(urgent);
+  await_idle(pool, 2);
+  CHECK(begun(flood) == 2);  // idle workers, and eight that wait
+  end_all(flood);
+}
+
+// One ends, one begins: of the others, first those of the flood, which are first in order.
+void beyond_its_reserve_a_task_waits_for_its_turn() {
+  NativePool pool(3);
+  const TaskClass kept = open(pool, 1);
+  std::deque<ClassTask> flood(3), own(2);
+  for (ClassTask& task : own) task.belong_to(kept);
+  submit_all(pool, flood);
+  submit_all(pool, own);
+  eventually([&] { return begun(flood) == 2 && begun(own) == 1; });
+  flood[0].release();
+  flood[2].await_begin();
+  flood[0].wait();
+  CHECK(begun(own) == 1);
+  flood[1].release();
+  own[1].await_begin();
+  end_all(own);
+  end_all(flood);
+}
+
+// The other way round: two run, one of them in the place of one of the flood.
+void one_that_ends_makes_room_for_whoever_is_first() {
+  NativePool pool(2);
+  const TaskClass kept = open(pool, 1);
+  std::deque<ClassTask> flood(1), own(2);
+  for (ClassTask& task : own) task.belong_to(kept);
+  submit_all(pool, own);
+  eventually([&] { return begun(own) == 2; });
+  submit_all(pool, flood);
+  own[0].release();
+  flood[0].await_begin();
+  end_all(own);
+  end_all(flood);
+}
+
+void the_order_among_those_that_may_start_is_the_queues() {
+  NativePool pool(2);
+  const TaskClass kept = open(pool, 1);
+  std::deque<ClassTask> first(2), waiting(4);
+  first[0].belong_to(kept);
+  submit_all(pool, first);
+  eventually([&] { return begun(first) == 2; });
+  waiting[0].rank(5);
+  waiting[1].belong_to(kept, 3);
+  waiting[2].rank(-1);
+  waiting[3].belong_to(kept, -1);
+  submit_all(pool, waiting);
+  first[1].release();  // the worker that none is kept for is free
+  for (const std::size_t next : {2, 3, 1, 0}) {
+    waiting[next].await_begin();
+    CHECK(begun(waiting) == 1);
+    waiting[next].release();
+    waiting[next].wait();
+    waiting[next].begun.store(0);
+  }
+  end_all(first);
+}
+
+void when_it_ends_others_take_its_workers() {
+  NativePool pool(3);
+  TaskClass kept = open(pool, 2);
+  std::deque<ClassTask> flood(4), own(1);
+  own[0].belong_to(kept);
+  submit_all(pool, own);
+  own[0].await_begin();
+  submit_all(pool, flood);
+  eventually([&] { return begun(flood) == 1; });
+  pool.follow_up_all(pool.scheduler.close_reserve(*kept.reserve));
+  eventually([&] { return begun(flood) == 2; });
+  CHECK(pool.thread_count() == 3);
+  end_all(own);
+  eventually([&] { return begun(flood) == 3; });
+  pool.scheduler.forget_reserve(*kept.reserve);
+  CHECK(pool.scheduler.reserved() == 0);
+  end_all(flood);
+}
+
+void somebody_is_left_for_the_others() {
+  NativePool pool(4);
+  CHECK(pool.scheduler.open_reserve(4) == nullptr);
+  const TaskClass kept = open(pool, 2);
+  CHECK(pool.scheduler.open_reserve(2) == nullptr);
+  (void)open(pool, 1);
+  CHECK(pool.scheduler.reserved() == 3);
+  CHECK(pool.scheduler.open_reserve(1) == nullptr);
+  // The host does not shrink it so far; if it does, nothing is stuck.
+  pool.follow_up_all(pool.scheduler.resize(2));
+  std::deque<ClassTask> flood(3), own(3);
+  for (ClassTask& task : own) task.belong_to(kept);
+  submit_all(pool, flood);
+  submit_all(pool, own);
+  end_all(flood);
+  end_all(own);
+}
+
+// A blocked worker counts neither as one of those kept nor as one of the rest.
+void a_blocked_worker_holds_no_place() {
+  NativePool pool(2);
+  const TaskClass kept = open(pool, 1);
+  std::deque<ClassTask> flood(2), own(2);
+  for (ClassTask& task : own) task.belong_to(kept);
+  submit_all(pool, flood);
+  submit_all(pool, own);
+  eventually([&] { return begun(flood) == 1 && begun(own) == 1; });
+  pool.follow_up(pool.scheduler.begin_block(*own[0].seat));
+  own[1].await_begin();
+  CHECK(begun(flood) == 1);
+  pool.follow_up(pool.scheduler.begin_block(*flood[0].seat));
+  flood[1].await_begin();
+  for (int i = 0; i < 2; ++i) {
+    if (Worker* extra = pool.scheduler.end_block()) extra->call();
+  }
+  end_all(own);
+  end_all(flood);
+  await_threads(pool, 2);
+}
+
+// A reserve comes while tasks that can be cut short hold all workers: as many stop as it needs.
+void long_tasks_make_room() {
+  NativePool pool(4);
+  std::deque<ClassTask> flood(4), own(1);
+  submit_all(pool, flood);
+  eventually([&] { return begun(flood) == 4; });
+  const std::uint32_t shrinks = pool.scheduler.shrinks();
+  const TaskClass kept = open(pool, 2);
+  CHECK(pool.scheduler.shrinks() != shrinks);
+  own[0].belong_to(kept);
+  submit_all(pool, own);
+  CHECK(pool.scheduler.give_up_seat(*flood[0].seat));
+  CHECK(!pool.scheduler.give_up_seat(*flood[0].seat));
+  CHECK(pool.scheduler.give_up_seat(*flood[1].seat));
+  CHECK(!pool.scheduler.give_up_seat(*flood[2].seat));
+  flood[0].release();
+  own[0].await_begin();
+  end_all(own);
+  end_all(flood);
+  CHECK(pool.scheduler.counts().threads == 4);  // nobody left
+}
+
+void a_closed_scheduler_runs_what_waits() {
+  std::deque<ClassTask> flood(5), own(5);
+  NativePool pool(3);
+  const TaskClass kept = open(pool, 1);
+  for (ClassTask& task : own) task.belong_to(kept);
+  submit_all(pool, flood);
+  submit_all(pool, own);
+  eventually([&] { return begun(flood) == 2 && begun(own) == 1; });
+  pool.scheduler.close(Closed::kShutdown);
+  end_all(flood);
+  end_all(own);
+  pool.shutdown();
+  CHECK(pool.scheduler.counts().threads == 0);
+}
+
+void a_child_of_a_fork_keeps_the_reserve_and_forgets_who_ran() {
+  Scheduler scheduler(2);
+  const TaskClass kept{.reserve = scheduler.open_reserve(1)};
+  ClassTask first, second;
+  first.belong_to(kept);
+  second.belong_to(kept);
+  CHECK(scheduler.push(first).grow);
+  FifoQueue queued = scheduler.restart_in_child();
+  CHECK(queued.pop_front() == &first && queued.pop_front() == nullptr);
+  CHECK(scheduler.reserved() == 1);
+  CHECK(scheduler.push(second).grow);
+  CHECK(scheduler.take_by_hand() == &second);
+}
+
+// Counts who runs beside whom.
+struct CountingTask : CountedTask {
+  void run() override {
+    std::atomic<int>& mine = reserved ? *running_kept : *running_shared;
+    const int now = mine.fetch_add(1) + 1;
+    if (!reserved) CHECK(now <= most_shared);
+    for (int i = 0; i < spins; ++i) boost::this_thread::yield();
+    mine.fetch_sub(1);
+  }
+  std::unique_ptr<Rank> own;
+  std::atomic<int>*running_kept = nullptr, *running_shared = nullptr;
+  bool reserved = false;
+  int most_shared = 0, spins = 0;
+};
+
+// Threads of a flood and of a class submit as fast as they can: the flood is never too many.
+void a_flood_is_never_more_than_the_rest(bool quiet) {
+  constexpr int kWorkers = 4, kKept = 2;
+  std::atomic<int> running_kept{0}, running_shared{0};
+  std::deque<CountingTask> tasks(2 * kMany);
+  NativePool pool(kWorkers);
+  TaskClass kept = open(pool, kKept);
+  boost::thread_group producers;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    CountingTask& task = tasks[i];
+    task.running_kept = &running_kept;
+    task.running_shared = &running_shared;
+    task.reserved = i % 2 != 0;
+    task.most_shared = kWorkers - kKept;
+    task.spins = static_cast<int>(i % 3);
+    task.quiet = quiet || i % 5 != 0;
+    if (!task.reserved) continue;
+    task.own = std::make_unique<Rank>(static_cast<std::int64_t>(i % 4), Rank::kNoDeadline, &kept);
+    struct Ranked : CountingTask {
+      using CountingTask::set_rank;
+    };
+    static_cast<Ranked&>(task).set_rank(task.own.get(), true);
+  }
+  for (std::size_t p = 0; p < 2; ++p) {
+    producers.create_thread([&, p] {
+      for (std::size_t i = p; i < tasks.size(); i += 2) CHECK(pool.submit(tasks[i]));
+    });
+  }
+  producers.join_all();
+  for (CountingTask& task : tasks) task.wait();
+  for (CountingTask& task : tasks) CHECK(task.runs.load() == 1);
+  pool.follow_up_all(pool.scheduler.close_reserve(*kept.reserve));
+  pool.scheduler.forget_reserve(*kept.reserve);
+}
+
+// Reserves come and go while tasks of theirs and others run, block, and the pool changes its size.
+void reserves_race_with_everything() {
+  constexpr std::size_t kThreads = 3;
+  NativePool pool(4);
+  boost::thread_group threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.create_thread([&, t] {
+      std::mt19937 random(static_cast<unsigned>(20261121 + t));
+      for (std::size_t round = 0; round < 150; ++round) {
+        Reserve* reserve = pool.scheduler.open_reserve(1 + random() % 2);
+        const TaskClass kept{.reserve = reserve};
+        std::deque<ClassTask> tasks(6);
+        for (std::size_t i = 0; i < tasks.size(); ++i) {
+          if (i % 2 != 0) tasks[i].belong_to(kept, static_cast<std::int64_t>(random() % 3));
+          tasks[i].quiet = random() % 2 != 0;
+          tasks[i].release();
+          CHECK(pool.submit(tasks[i]));
+        }
+        if (random() % 4 == 0) pool.follow_up_all(pool.scheduler.resize(3 + random() % 3));
+        const bool early = random() % 2 != 0;
+        if (early && reserve != nullptr) pool.follow_up_all(pool.scheduler.close_reserve(*reserve));
+        for (ClassTask& task : tasks) task.wait();
+        if (reserve != nullptr) {
+          if (!early) pool.follow_up_all(pool.scheduler.close_reserve(*reserve));
+          pool.scheduler.forget_reserve(*reserve);
+        }
+      }
+    });
+  }
+  threads.join_all();
+  CHECK(pool.scheduler.reserved() == 0);
+  CHECK(pool.scheduler.counts().queued == 0);
+}
+
+}  // namespace
+}  // namespace treadle::test
+
+int main() {
+  using namespace treadle::test;
+  a_flood_leaves_what_is_kept();
+  beyond_its_reserve_a_task_waits_for_its_turn();
+  one_that_ends_makes_room_for_whoever_is_first();
+  the_order_among_those_that_may_start_is_the_queues();
+  when_it_ends_others_take_its_workers();
+  somebody_is_left_for_the_others();
+  a_blocked_worker_holds_no_place();
+  long_tasks_make_room();
+  a_closed_scheduler_runs_what_waits();
+  a_child_of_a_fork_keeps_the_reserve_and_forgets_who_ran();
+  for (const bool quiet : {true, false}) a_flood_is_never_more_than_the_rest(quiet);
+  reserves_race_with_everything();
+}
