@@ -65,6 +65,38 @@ void a_flood_leaves_what_is_kept() {
   end_all(flood);
 }
 
+// Those who use more than is kept for them leave alone what is kept for others.
+void two_reserves_are_kept_apart() {
+  NativePool pool(4);
+  const TaskClass one = open(pool, 1), another = open(pool, 1);
+  std::deque<ClassTask> first(4), second(1), flood(1);
+  for (ClassTask& task : first) task.belong_to(one);
+  second[0].belong_to(another);
+  submit_all(pool, first);
+  eventually([&] { return begun(first) == 3; });
+  submit_all(pool, flood);
+  CHECK(!pool.scheduler.grow_more());
+  submit_all(pool, second);
+  second[0].await_begin();
+  CHECK(begun(first) == 3 && begun(flood) == 0);
+  end_all(second);
+  end_all(first);
+  end_all(flood);
+}
+
+void what_may_not_start_wants_no_thread() {
+  NativePool pool(4);
+  (void)open(pool, 2);
+  std::deque<ClassTask> flood(5);
+  CHECK(pool.submit(flood[0]));
+  flood[0].await_begin();
+  CHECK(!pool.scheduler.grow_more());
+  for (std::size_t i = 1; i < flood.size(); ++i) CHECK(pool.submit(flood[i]));
+  flood[1].await_begin();
+  CHECK(pool.thread_count() == 2 && !pool.scheduler.grow_more());
+  end_all(flood);
+}
+
 // One ends, one begins: of the others, first those of the flood, which are first in order.
 void beyond_its_reserve_a_task_waits_for_its_turn() {
   NativePool pool(3);
@@ -218,18 +250,48 @@ void a_closed_scheduler_runs_what_waits() {
   CHECK(pool.scheduler.counts().threads == 0);
 }
 
+// As it is there: the one thread that exists runs a task, and is the scheduler's no more.
 void a_child_of_a_fork_keeps_the_reserve_and_forgets_who_ran() {
-  Scheduler scheduler(2);
-  const TaskClass kept{.reserve = scheduler.open_reserve(1)};
-  ClassTask first, second;
-  first.belong_to(kept);
-  second.belong_to(kept);
-  CHECK(scheduler.push(first).grow);
-  FifoQueue queued = scheduler.restart_in_child();
-  CHECK(queued.pop_front() == &first && queued.pop_front() == nullptr);
-  CHECK(scheduler.reserved() == 1);
-  CHECK(scheduler.push(second).grow);
-  CHECK(scheduler.take_by_hand() == &second);
+  NativePool pool(2);
+  const TaskClass kept = open(pool, 1);
+  std::deque<ClassTask> before(1), flood(2), own(1);
+  before[0].belong_to(kept);
+  own[0].belong_to(kept);
+  submit_all(pool, before);
+  before[0].await_begin();
+  CHECK(pool.scheduler.restart_in_child().pop_front() == nullptr);
+  Scheduler::orphan(*before[0].seat);
+  CHECK(pool.scheduler.reserved() == 1);
+  submit_all(pool, flood);
+  flood[0].await_begin();
+  CHECK(!pool.scheduler.grow_more());
+  submit_all(pool, own);
+  own[0].await_begin();
+  CHECK(begun(flood) == 1);
+  end_all(before);
+  end_all(own);
+  end_all(flood);
+}
+
+// The same thread, in a task whose reserve has no tasks any more: it is not spare yet.
+struct ForgettingTask : ClassTask {
+  void run() override {
+    of->forget_reserve(*reserve);
+    CHECK(of->open_reserve(1) != reserve);
+  }
+  Scheduler* of = nullptr;
+  Reserve* reserve = nullptr;
+};
+
+void a_reserve_is_not_used_again_while_a_worker_is_in_it() {
+  NativePool pool(2);
+  const TaskClass kept = open(pool, 1);
+  ForgettingTask task;
+  task.belong_to(kept);
+  task.of = &pool.scheduler;
+  task.reserve = kept.reserve;
+  CHECK(pool.submit(task));
+  task.wait();
 }
 
 // Counts who runs beside whom.
@@ -322,6 +384,8 @@ void reserves_race_with_everything() {
 int main() {
   using namespace treadle::test;
   a_flood_leaves_what_is_kept();
+  two_reserves_are_kept_apart();
+  what_may_not_start_wants_no_thread();
   beyond_its_reserve_a_task_waits_for_its_turn();
   one_that_ends_makes_room_for_whoever_is_first();
   the_order_among_those_that_may_start_is_the_queues();
@@ -331,6 +395,7 @@ int main() {
   long_tasks_make_room();
   a_closed_scheduler_runs_what_waits();
   a_child_of_a_fork_keeps_the_reserve_and_forgets_who_ran();
+  a_reserve_is_not_used_again_while_a_worker_is_in_it();
   for (const bool quiet : {true, false}) a_flood_is_never_more_than_the_rest(quiet);
   reserves_race_with_everything();
 }
