@@ -39,8 +39,10 @@ bool drop_oldest(Pool& pool) {
     auto& future = static_cast<Future&>(*oldest);
     const Ref owned = Ref::steal(future.object());  // the queue's reference
     if (!future.take_place()) continue;             // void since a moment; its place is free now
-    pool.statistics().drop();
-    if (future.state() == State::kPending) future.cancel_for_pool();
+    if (future.state() == State::kPending) {
+      pool.statistics().drop();
+      future.cancel_for_pool();
+    }
     return true;
   }
 }
