@@ -61,7 +61,7 @@ PyObject* push_in_room(Pool& pool, PyObject* task) {
 Room wait_for_room(Pool& pool, Deadline deadline) {
   const PoolPtr kept(&pool);
   Places& places = pool.bound()->places;
-  if (displace_outer_waits(places)) return Room::kTaken;
+  if (displace_outer_waits(places) || displace_tasks_of_this_thread(pool)) return Room::kTaken;
   for (;;) {
     Wait wait(places);
     switch (places.enter(wait.waiter)) {

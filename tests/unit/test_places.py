@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,3 +109,98 @@ def test_callbacks_of_a_late_call_find_room(make_executor: MakePool, gate: Gate)
     late.add_done_callback(lambda _: found.append(pool.try_submit(str)))
     assert eventually(lambda: found)
     assert found[0] is not None
+
+
+@pytest.mark.parametrize("library_of_loop", ["asyncio", "uvloop"])
+class TestASubmitThatBlocksALoop:
+    """The loop's tasks cannot use the places that they are given: they come second."""
+
+    def run(self, main: Callable[[], Any], library_of_loop: str) -> Any:
+        """Runs it in a thread that may hang."""
+        module = pytest.importorskip(library_of_loop)
+
+        def in_loop() -> Any:
+            loop = module.new_event_loop()
+            try:
+                return loop.run_until_complete(main())
+            finally:
+                loop.close()
+
+        return in_thread(in_loop).get()
+
+    @pytest.mark.parametrize("policy", ["block", "drop_oldest"])
+    def test_a_place_that_a_task_has_is_used(
+        self, make_executor: MakePool, gate: Gate, library_of_loop: str, policy: str
+    ) -> None:
+        pool = make_executor(1, max_pending=1, when_full=policy)
+
+        async def main() -> list[str]:
+            occupy(pool, gate, 1)
+            pool.submit(str, "queued")
+            tasks = [asyncio.ensure_future(pool.submit_async(str, n)) for n in range(3)]
+            await asyncio.sleep(0.01)
+            gate.open()
+            # The worker has taken what was queued, and its place belongs to the first task now.
+            assert eventually(lambda: pool.statistics().pending == 0)
+            now = pool.submit(str, "now")
+            results = [await (await task) for task in tasks]
+            return [*results, await now]
+
+        assert self.run(main, library_of_loop) == ["0", "1", "2", "now"]
+
+    def test_a_place_that_a_task_would_get_is_not_given_to_it(
+        self, make_executor: MakePool, gate: Gate, library_of_loop: str
+    ) -> None:
+        pool = make_executor(1, max_pending=1)
+
+        async def main() -> list[str]:
+            occupy(pool, gate, 1)
+            pool.submit(str, "queued")
+            tasks = [asyncio.ensure_future(pool.submit_async(str, n)) for n in range(3)]
+            await asyncio.sleep(0.01)
+            threading.Timer(0.05, gate.open).start()
+            now = pool.submit(str, "now")
+            results = [await (await task) for task in tasks]
+            return [*results, await now]
+
+        assert self.run(main, library_of_loop) == ["0", "1", "2", "now"]
+
+    def test_a_task_that_is_cancelled_then_queues_nothing(
+        self, make_executor: MakePool, gate: Gate, library_of_loop: str
+    ) -> None:
+        pool = make_executor(1, max_pending=1)
+
+        async def main() -> None:
+            occupy(pool, gate, 1)
+            pool.submit(str, "queued")
+            tasks = [asyncio.ensure_future(pool.submit_async(str, n)) for n in range(3)]
+            await asyncio.sleep(0.01)
+            gate.open()
+            assert eventually(lambda: pool.statistics().pending == 0)
+            now = pool.submit(str, "now")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert await now == "now"
+
+        self.run(main, library_of_loop)
+        assert pool.statistics().submitted == 3
+        assert pool.try_submit(str) is not None  # no place is lost
+
+    def test_another_pool_is_another_matter(
+        self, make_executor: MakePool, gate: Gate, library_of_loop: str
+    ) -> None:
+        pool, other = (make_executor(1, max_pending=1) for _ in range(2))
+
+        async def main() -> list[str]:
+            occupy(pool, gate, 1)
+            pool.submit(str, "queued")
+            task = asyncio.ensure_future(pool.submit_async(str, "task"))
+            await asyncio.sleep(0.01)
+            gate.open()
+            assert eventually(lambda: pool.statistics().pending == 0)
+            there = [other.submit(str, n) for n in range(20)]
+            assert not task.done()
+            return [await (await task), *[await future for future in there]]
+
+        assert self.run(main, library_of_loop) == ["task", *map(str, range(20))]

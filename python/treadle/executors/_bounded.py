@@ -80,7 +80,7 @@ class Bounded:
             if place is None:  # there is no bound
                 return pool.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
             try:
-                if ready is None or await ready:
+                if ready is None or (await ready and place.is_kept()):
                     if traced:
                         return _standard_submit.submit_in(place, pool, fn, *args, **kwargs)  # type: ignore[return-value]
                     return place.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
