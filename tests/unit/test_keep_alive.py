@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import weakref
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,7 +186,7 @@ def test_a_worker_that_waits_is_replaced_and_the_replacement_leaves(
     assert leaves(pool, 1)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400, Decimal("sNaN")])
 def test_times_that_make_no_sense_are_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match=r"^keep_alive must be a positive, finite number of sec"):
         treadle.ThreadPoolExecutor(2, keep_alive=seconds)

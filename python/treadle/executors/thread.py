@@ -14,7 +14,7 @@ from treadle.errors import BrokenThreadPool
 from treadle.executors import _shutdown, _standard_submit
 from treadle.executors._bounded import Bounded, check_bound
 from treadle.executors._options import WithOptions
-from treadle.executors._resizing import Resizing, check_keep_alive
+from treadle.executors._resizing import Resizing, check_count, check_keep_alive
 from treadle.executors._results import (
     as_they_come,
     check_buffersize,
@@ -117,7 +117,8 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
-        check_bound(max_pending, when_full)
+        max_workers = check_count(max_workers, "max_workers", 1)
+        max_pending = check_bound(max_pending, when_full)
         retention = check_keep_alive(keep_alive, min_workers, max_workers)
         self._max_pending = max_pending
         self._when_full = when_full
