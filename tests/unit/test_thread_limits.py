@@ -84,6 +84,24 @@ def test_map_and_submit_many_lose_nothing_when_threads_run_out(
     assert [future.result(LIMIT) for future in futures] == list(range(100))
 
 
+@pytest.mark.parametrize("policy", ["block", "raise", "run", "drop_oldest"])
+def test_a_batch_for_which_no_thread_starts_leaves_nothing_in_a_bounded_queue(
+    make_executor: Callable[..., Any], allow_threads: Callable[[int], None], policy: str
+) -> None:
+    pool = make_executor(1, max_pending=3, when_full=policy)
+    ran: list[int] = []
+    allow_threads(0)
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.submit_many(ran.append, range(3))
+    seen = pool.statistics()
+    assert (seen.pending, seen.cancelled, seen.submitted) == (0, 9, 9)
+    allow_threads(100)
+    assert [future.result(LIMIT) for future in pool.submit_many(int, range(3))] == [0, 1, 2]
+    pool.shutdown()
+    assert ran == []
+
+
 def test_a_pool_that_recovers_grows(
     executor: ThreadPoolExecutor,
     gate: Gate,
