@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,6 +110,35 @@ def test_callbacks_of_a_late_call_find_room(make_executor: MakePool, gate: Gate)
     late.add_done_callback(lambda _: found.append(pool.try_submit(str)))
     assert eventually(lambda: found)
     assert found[0] is not None
+
+
+def test_a_loop_that_is_busy_keeps_its_place_and_no_other(
+    make_executor: MakePool, gate: Gate
+) -> None:
+    pool = make_executor(1, max_pending=4)
+    occupy(pool, gate, 1)
+    for number in range(4):
+        pool.submit(str, number)
+    waits, goes_on = Gate(), Gate()
+
+    async def main() -> str:
+        task = asyncio.ensure_future(pool.submit_async(str, "task"))
+        await asyncio.sleep(0.01)
+        waits.open()
+        goes_on.wait()  # the loop is blocked
+        return await (await task)
+
+    before = in_thread(pool.submit, str, "before")
+    time.sleep(0.01)
+    loop = in_thread(asyncio.run, main())
+    waits.wait()
+    behind = in_thread(pool.submit, str, "behind")
+    time.sleep(0.01)
+    gate.open()
+    # Three places are free, and the loop has the fourth.
+    assert [one.get().result(LIMIT) for one in (before, behind)] == ["before", "behind"]
+    goes_on.open()
+    assert loop.get() == "task"
 
 
 @pytest.mark.parametrize("library_of_loop", ["asyncio", "uvloop"])
