@@ -112,6 +112,71 @@ def test_callbacks_of_a_late_call_find_room(make_executor: MakePool, gate: Gate)
     assert found[0] is not None
 
 
+def test_a_place_for_a_call_that_cannot_be_made_comes_back(make_executor: MakePool) -> None:
+    async def asynchronous() -> None: ...
+
+    pool = make_executor(1, max_pending=1)
+    for _ in range(3):
+        place, ready = pool._ask_for_place()
+        assert (place is not None, ready) == (True, None)
+        assert place.is_kept()
+        with pytest.raises(TypeError, match="asynchronous"):
+            place.submit(asynchronous)
+        assert not place.is_kept()
+        with pytest.raises(RuntimeError, match="used already"):
+            place.submit(str)
+        place.leave()
+    assert pool.submit(str, "next").result(LIMIT) == "next"
+
+
+def test_a_place_that_nobody_has_any_more_comes_back(make_executor: MakePool, gate: Gate) -> None:
+    pool = make_executor(1, max_pending=1)
+    place, _ = pool._ask_for_place()
+    assert pool.try_submit(str) is None
+    del place
+    occupy(pool, gate, 1)
+    queued = pool.submit(str)
+    place, ready = pool._ask_for_place()
+    assert ready is not None
+    assert queued.cancel()  # whose place belongs to the one that waits now
+    assert ready.result(LIMIT) is True
+    assert pool.try_submit(str) is None
+    del place
+    assert pool.try_submit(str) is not None
+
+
+def test_a_signal_handler_keeps_nobody_from_the_next_place(run_child: Callable[..., str]) -> None:
+    """The thread that it has interrupted has been given one, and cannot use it meanwhile."""
+    output = run_child("""
+        first, second, begun = threading.Event(), threading.Event(), threading.Event()
+        pool = ThreadPoolExecutor(1, max_pending=2)
+        pool.submit(lambda: (begun.set(), first.wait()))
+        begun.wait()
+        pool.submit(second.wait)
+        pool.submit(int)
+        got_in = threading.Event()
+
+        def behind():
+            time.sleep(0.1)
+            threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+            pool.submit(int)
+            got_in.set()
+
+        def handler(*_):
+            first.set()
+            while pool._queue_size() != 1:
+                time.sleep(0.001)
+            second.set()
+            print(got_in.wait(10))
+
+        signal.signal(signal.SIGINT, handler)
+        threading.Thread(target=behind).start()
+        pool.submit(int)
+        pool.shutdown()
+    """)
+    assert output.split() == ["True"]
+
+
 def test_a_loop_that_is_busy_keeps_its_place_and_no_other(
     make_executor: MakePool, gate: Gate
 ) -> None:
