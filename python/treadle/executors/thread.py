@@ -62,7 +62,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
             an event loop (`submit_async` does not block that); a worker of the pool runs the call
             itself instead.  "raise": it raises `treadle.errors.QueueFull`.  "run": the caller runs
             the call, and gets a future that is done.  "drop_oldest": the call that has waited
-            longest is cancelled.
+            longest is cancelled, of the least urgent where they have priorities.
 
         min_workers: How many threads `keep_alive` leaves, of those that have been started; 0 when
             not given.  A thread is started when a call needs it, the first ones, too.
@@ -256,7 +256,8 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         It may be called again, from several threads, and from signal handlers.
 
         Args:
-            wait: Whether to wait until all calls have ended and the threads with them.
+            wait: Whether to wait until all calls have ended and the threads with them; not for a
+                call that its submitter runs (`when_full="run"`).
 
             cancel_futures: Whether to cancel the calls that have not started.
 
