@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from treadle._core import ManualExecutor as NativeManualExecutor
+from treadle.executors import _shutdown
 from treadle.executors.priority import PriorityExecutor
 
 TYPE_CHECKING = False  # see compat.py
@@ -98,8 +99,11 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
         self._now += seconds
         self._advance(seconds)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False, **options: Any) -> None:
-        """As the other executors': `wait` runs what waits, where they have threads for it."""
-        super().shutdown(wait=False, cancel_futures=cancel_futures, **options)
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> None:
+        """As the other executors': `wait` runs what waits, however long that takes."""
+        _shutdown.check_timeout(timeout, wait=wait)
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
         if wait:
             self.run_all()

@@ -33,9 +33,7 @@ double HistogramTotals::percentile(double share) const {
     if (seen >= rank) break;
   }
   // Nothing is longer than the greatest; what shares its bucket may be shorter than the middle.
-  const bool is_last_bucket = index + 1 == counts.size();
-  const auto longest = static_cast<double>(greatest);
-  return is_last_bucket ? longest : std::min(buckets::middle_of(index), longest);
+  return std::min(buckets::middle_of(index), static_cast<double>(greatest));
 }
 
 void Histogram::clear() {

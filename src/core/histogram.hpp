@@ -1,6 +1,6 @@
 // How often durations of every length came: logarithmic buckets, each power of two cut into sixteen
-// equal parts.  So a percentile is within 1/32 of the true one, from one nanosecond to five hours,
-// in 5 KiB, and noting a duration is an increment.
+// equal parts.  So a percentile is within 1/32 of the true one, whatever a clock can tell, in
+// 8 KiB, and noting a duration is an increment.
 //
 // `Histogram` is written by one thread and read by any; `HistogramTotals` is what they add up to,
 // a plain value.
@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace treadle {
 
@@ -23,12 +24,10 @@ namespace buckets {
 
 constexpr unsigned kPartBits = 4;
 constexpr std::uint64_t kParts = 1U << kPartBits;  // to each power of two
-constexpr unsigned kLongestBits = 44;              // 4.9 hours in nanoseconds
-constexpr std::uint64_t kLongest = (std::uint64_t{1} << kLongestBits) - 1;
+constexpr std::uint64_t kLongest = std::numeric_limits<std::int64_t>::max();
 
-// What is shorter than kParts has a bucket of its own; what is longer than kLongest, the last one.
-constexpr std::size_t index_of(std::uint64_t duration) {
-  const std::uint64_t value = std::min(duration, kLongest);
+// What is shorter than kParts has a bucket of its own.  At most kLongest.
+constexpr std::size_t index_of(std::uint64_t value) {
   if (value < kParts) return static_cast<std::size_t>(value);
   const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - kPartBits - 1;
   return static_cast<std::size_t>((shift * kParts) + (value >> shift));

@@ -57,6 +57,9 @@ void Places::give_to_waiter() {
     served = serve_first_locked(PlaceWaiter::kGiven);
   }
   served.wake();
+  // Whoever was roused last may have left places free, as this one was to come back soon; but who
+  // has got it does not pass on.
+  if (!served.rouses) pass_on();
 }
 
 void Places::woke() {

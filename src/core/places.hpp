@@ -12,8 +12,8 @@
 //     it is awake.  What comes back until then is free, so that a thread which submits more finds
 //     what was given back while it woke up, and a queue that runs empty does not wake all who wait,
 //     each for one place.  Afterwards it calls `pass_on`, which rouses the next if anything is
-//     left; or it knows that a place is about to come back, which does the same.  No place is
-//     free while somebody waits but in that time.
+//     left; or it knows that a place is about to come back, which does the same, whoever gets it.
+//     No place is free while somebody waits but in that time.
 //  3. A waiter leaves the list once: served (its word changes under the mutex), or by `leave`.
 //     A thread may go on, and its waiter cease to exist, as soon as the word has changed: from then
 //     on only the word's address is used.  A waiter with a `call` exists until that returns.

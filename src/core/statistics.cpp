@@ -106,17 +106,25 @@ std::uint64_t Statistics::restart_in_child(WorkerStatistics* survivor, std::uint
     counter->store(0, std::memory_order_relaxed);
   }
   abandoned_.store(abandoned, std::memory_order_relaxed);
-  if (survivor == nullptr) return 0;
-  std::uint64_t running = load(survivor->started_);
-  for (Counter& counter : survivor->ended_) {
+  return survivor != nullptr ? keep_locked(*survivor) : 0;
+}
+
+std::uint64_t Statistics::keep_in_child(WorkerStatistics& survivor) {
+  const MutexLock lock(mutex_);
+  return keep_locked(survivor);
+}
+
+std::uint64_t Statistics::keep_locked(WorkerStatistics& survivor) {
+  std::uint64_t running = load(survivor.started_);
+  for (Counter& counter : survivor.ended_) {
     running -= counter.exchange(0, std::memory_order_relaxed);
   }
-  survivor->started_.store(running, std::memory_order_relaxed);
-  if (survivor->durations_ != nullptr) {
-    survivor->durations_->queue_wait.clear();
-    survivor->durations_->run_time.clear();
+  survivor.started_.store(running, std::memory_order_relaxed);
+  if (survivor.durations_ != nullptr) {
+    survivor.durations_->queue_wait.clear();
+    survivor.durations_->run_time.clear();
   }
-  workers_.push_back(*survivor);
+  workers_.push_back(survivor);
   return running;
 }
 

@@ -151,12 +151,16 @@ class Statistics {
   // In the child of a fork: everything begins anew, with what `survivor`, the worker whose thread
   // exists there, is in the middle of; it may be null.  Returns how many tasks those are.
   std::uint64_t restart_in_child(WorkerStatistics* survivor, std::uint64_t abandoned);
+  // The same for one more survivor, afterwards.
+  std::uint64_t keep_in_child(WorkerStatistics& survivor) TREADLE_EXCLUDES(mutex_);
 
  private:
   using Counter = std::atomic<std::uint64_t>;
   static std::uint64_t load(const Counter& counter) {
     return counter.load(std::memory_order_acquire);  // pairs with the release of whoever counts
   }
+
+  std::uint64_t keep_locked(WorkerStatistics& survivor) TREADLE_REQUIRES(mutex_);
 
   Mutex mutex_;
   boost::intrusive::list<WorkerStatistics, boost::intrusive::constant_time_size<false>> workers_

@@ -42,8 +42,10 @@ bool drop_oldest(Pool& pool, const Places& places) {
     auto& future = static_cast<Future&>(*oldest);
     const Ref owned = Ref::steal(future.object());  // the queue's reference
     if (!future.take_place()) continue;             // void since a moment; its place is free now
-    pool.statistics().drop();
-    if (future.state() == State::kPending) future.cancel_for_pool();
+    if (future.state() == State::kPending) {
+      pool.statistics().drop();
+      future.cancel_for_pool();
+    }
     return true;
   }
 }
@@ -115,7 +117,14 @@ PyObject* push_bounded(Pool& pool, PyObject* object) {
 
 namespace {
 
-// Queues `count` of the futures in one operation; the caller has taken their places.
+// Cancels the futures from `from` to `to`, the last first, whatever error is set.
+void cancel_run(PyObject* futures, Py_ssize_t from, Py_ssize_t to) {
+  const SavedError saved;
+  for (; to > from; --to) Future::of(PyList_GET_ITEM(futures, to - 1)).cancel_for_pool();
+}
+
+// Queues `count` of the futures in one operation; the caller has taken their places.  False with an
+// error set: those were counted as rejected, or cancelled.
 bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) {
   FifoQueue queue;
   for (Py_ssize_t i = from; i < from + count; ++i) {
@@ -124,7 +133,11 @@ bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) 
     queue.push_back(future);
   }
   const Scheduler::Pushed pushed = pool.scheduler().push_all(queue);
-  if (pushed.refused == Closed::kNo) return pool.follow_up_all(pushed);
+  if (pushed.refused == Closed::kNo) {
+    if (pool.follow_up_all(pushed)) return true;
+    cancel_run(futures, from, from + count);  // no thread could be started, and there is none
+    return false;
+  }
   while (Task* task = queue.pop_front()) {
     auto& future = static_cast<Future&>(*task);
     give_back_place(pool, future);
@@ -135,7 +148,7 @@ bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) 
 }
 
 // Queues futures from `from` on, at least one; gives the number of those that are queued or done,
-// or, with an error set, how many were counted as rejected, as a negative number.
+// or, with an error set, how many were counted as rejected or cancelled, as a negative number.
 Py_ssize_t push_some(Pool& pool, PyObject* futures, Py_ssize_t from) {
   Places& places = pool.bound()->places;
   const auto left = static_cast<std::size_t>(PyList_GET_SIZE(futures) - from);
@@ -175,8 +188,7 @@ bool push_all_bounded(Pool& pool, PyObject* futures) {
   if (PyErr_ExceptionMatches(PyExc_RuntimeError) != 0) {
     pool.statistics().reject(static_cast<std::uint64_t>(count - queued + some));
   }
-  const SavedError saved;
-  for (; queued > 0; --queued) Future::of(PyList_GET_ITEM(futures, queued - 1)).cancel_for_pool();
+  cancel_run(futures, 0, queued);
   return false;
 }
 

@@ -1,5 +1,6 @@
 #include "python/caller_runs.hpp"
 
+#include "python/call_report.hpp"
 #include "python/context.hpp"
 #include "python/python_worker.hpp"
 #include "python/waiting.hpp"
@@ -8,7 +9,7 @@ namespace treadle::python {
 
 namespace {
 
-thread_local const Outsider* innermost = nullptr;
+thread_local Outsider* innermost = nullptr;
 
 int depth_of_worker() {
   PythonWorker* worker = PythonWorker::current();
@@ -16,7 +17,9 @@ int depth_of_worker() {
 }
 
 // The outcome of a call that an outsider makes, and how it ended.
-Ref outcome_of(Future& future, Call& call, PyObject* context, Ending& ending) {
+Ref outcome_of(Future& future, Call& call, PyObject* context, WorkerStatistics& statistics,
+               Ending& ending) {
+  const Moment started = statistics.start(call);
   Ref outcome =
       Ref::steal(WorkerContexts().run([&] { return call.invoke(); }, context, /*nested=*/true));
   ending = Ending::kResult;
@@ -24,7 +27,12 @@ Ref outcome_of(Future& future, Call& call, PyObject* context, Ending& ending) {
     outcome = take_raised();
     ending = future.ending_with(outcome.get());
   }
+  if (started != 0 && reports_calls()) {
+    report_call(call.callable(), call.first_argument(), call.submission(), started);
+  }
   call.drop();
+  statistics.end_run(started);
+  statistics.end(ending);
   return outcome;
 }
 
@@ -35,12 +43,11 @@ bool run_as_outsider(Pool& pool, Future& future, Call& call, Ref context) {
     Ending ending{};
     Ref outcome;
     {
-      const Outsider here(future, call);
+      Outsider here(pool, future, call);
       if (TimedOptions* limits = future.limits()) limits->watch_run(future);
-      outcome = outcome_of(future, call, context.get(), ending);
+      outcome = outcome_of(future, call, context.get(), here.statistics(), ending);
     }
     context = Ref();
-    pool.statistics().end_unstarted(ending, 1);
     interrupted = ending == Ending::kException && is_main_thread() &&
                   PyErr_GivenExceptionMatches(outcome.get(), PyExc_KeyboardInterrupt) != 0;
     if (const ParkingWord* waiting = future.announce(std::move(outcome), ending)) {
@@ -52,17 +59,34 @@ bool run_as_outsider(Pool& pool, Future& future, Call& call, Ref context) {
 
 }  // namespace
 
-Outsider::Outsider(Future& future, const Call& call)
-    : future_(future),
+Outsider::Outsider(Pool& pool, Future& future, const Call& call)
+    : pool_(pool),
+      future_(future),
       call_(call),
+      statistics_(pool.statistics().has_histograms()),
       worker_depth_(depth_of_worker()),
-      outer_(std::exchange(innermost, this)) {}
+      outer_(std::exchange(innermost, this)) {
+  pool.statistics().attach(statistics_);
+}
 
-Outsider::~Outsider() { innermost = outer_; }
+Outsider::~Outsider() {
+  pool_.statistics().detach(statistics_);
+  innermost = outer_;
+}
 
 const Outsider* Outsider::current() {
   return innermost != nullptr && innermost->worker_depth_ == depth_of_worker() ? innermost
                                                                                : nullptr;
+}
+
+std::uint64_t Outsider::restart_in_child(Pool& pool) {
+  std::uint64_t running = 0;
+  for (Outsider* at = innermost; at != nullptr; at = at->outer_) {
+    if (&at->pool_ != &pool) continue;
+    running += pool.statistics().keep_in_child(at->statistics_);
+    if (at->future_.was_asked_to_stop()) pool.statistics().abandon();
+  }
+  return running;
 }
 
 bool run_in_caller(Pool& pool, Future& future) {

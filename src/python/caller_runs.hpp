@@ -1,8 +1,9 @@
 // A task that runs in the thread that has submitted it, because there was no room in the queue.
 //
 // It runs as in a worker: in a context of its own, known to `current_task`, its outcome in its
-// future.  A worker of the pool runs it as it runs a task that it waits for (helping.hpp); any
-// other thread becomes an outsider for the time.
+// future and in the pool's statistics.  A worker of the pool runs it as it runs a task that it
+// waits for (helping.hpp); any other thread becomes an outsider for the time, and counts as a
+// worker does.
 #pragma once
 
 #include "python/call.hpp"
@@ -14,7 +15,7 @@ namespace treadle::python {
 // A thread that runs a task of a pool to which it does not belong; they nest.
 class Outsider {
  public:
-  Outsider(Future& future, const Call& call);
+  Outsider(Pool& pool, Future& future, const Call& call);
   ~Outsider();
   Outsider(const Outsider&) = delete;
   Outsider& operator=(const Outsider&) = delete;
@@ -23,12 +24,19 @@ class Outsider {
   [[nodiscard]] static const Outsider* current();
   [[nodiscard]] Future& future() const { return future_; }
   [[nodiscard]] const Call& call() const { return call_; }
+  [[nodiscard]] WorkerStatistics& statistics() { return statistics_; }
+
+  // In the child of a fork: the calling thread's go on, and are all that runs in the pool.  Returns
+  // how many they are.
+  [[nodiscard]] static std::uint64_t restart_in_child(Pool& pool);
 
  private:
+  Pool& pool_;
   Future& future_;
   const Call& call_;
+  WorkerStatistics statistics_;
   const int worker_depth_;  // tasks that the thread, as a worker, has beneath this one
-  const Outsider* const outer_;
+  Outsider* const outer_;
 };
 
 // Runs a new future of the pool, which nobody else has seen.  False with an error set: it was not

@@ -78,7 +78,10 @@ bool Future::finish(PyObject* outcome, bool failed, bool log_everything) {
       })) {
     return false;
   }
-  if (!is_done(before)) return deliver(delivered, log_everything);
+  if (!is_done(before)) {
+    if (holds_place()) give_back_place_of_void(*this);  // somebody else finishes what is queued
+    return deliver(delivered, log_everything);
+  }
   delivered.hold.release();
   PyErr_Format(stdlib.invalid_state_error, "%U: %R",
                stdlib.state_names[static_cast<std::size_t>(before)], object());

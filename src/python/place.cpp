@@ -4,10 +4,17 @@
 // end of the wait.  Whatever happens to the task, the place is used once or given back: by `leave`,
 // which the task calls when it is cancelled, or at the latest by the end of this object.
 //
+// A thread that blocks for want of a place keeps the tasks of its own loops from using what they
+// have been given, or would be given meanwhile; nobody else might have a place to give back.  So it
+// goes first: it takes over a place that such a task has, and those that wait ask again, later.
+//
 // Thread safety: one task uses it, and whoever serves the waiter, which happens once (places.hpp).
+// The list of a thread's waiters, and `over` of each, are guarded by the GIL or the object mutex.
 
+#include <boost/intrusive/list.hpp>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "python/future.hpp"
 #include "python/python_worker.hpp"
@@ -18,16 +25,35 @@ namespace treadle::python {
 
 namespace {
 
+using OfThreadHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct WaitersOfThread;
+
 struct Waiting : PlaceWaiter {
   Waiting(Pool& owner, SettingsPtr common);
   [[nodiscard]] Places& places() const { return places_of(*pool, settings.get()); }
   PoolPtr pool;
   SettingsPtr settings;
+  const boost::intrusive_ptr<WaitersOfThread> siblings;  // whether it is one of them now, or not
+  OfThreadHook hook;
   PyObject* self = nullptr;  // owned while the waiter is in the list
   Ref ready;                 // likewise
   bool holds = false;        // whoever uses the object has found out that the place has come
   bool over = true;          // used, or given back; or it was never asked for
 };
+
+// Those that wait, or have a place and have not used it, on behalf of tasks of one thread.
+struct WaitersOfThread : Shared<WaitersOfThread> {
+  using Hook = boost::intrusive::member_hook<Waiting, OfThreadHook, &Waiting::hook>;
+  [[no_unique_address]] ObjectMutex mutex;
+  boost::intrusive::list<Waiting, Hook, boost::intrusive::constant_time_size<false>> waiters;
+};
+
+WaitersOfThread& waiters_here() {
+  thread_local const boost::intrusive_ptr<WaitersOfThread> own(new WaitersOfThread);
+  return *own;
+}
 
 struct Place {
   PyObject_HEAD Waiting* state;
@@ -49,20 +75,36 @@ void serve(PlaceWaiter& waiter) {
 }
 
 Waiting::Waiting(Pool& owner, SettingsPtr common)
-    : PlaceWaiter(&serve), pool(&owner), settings(std::move(common)) {}
+    : PlaceWaiter(&serve),
+      pool(&owner),
+      settings(std::move(common)),
+      siblings(&waiters_here()) {}
 
-// The place is not wanted any more, or will be used now: true when the caller has it.
-bool take_over(Waiting& state) {
+// What a waiter that has left the list owned, to be released without a lock.
+struct Left {
+  Ref self, ready;
+};
+
+// The place is not wanted any more, or will be used now: true when the caller has it.  Requires the
+// object mutex.
+bool take_over_locked(Waiting& state, Left& left) {
   if (std::exchange(state.over, true)) return false;
+  state.hook.unlink();
   Places& places = state.places();
   if (places.forgot(state)) return false;  // the child of a fork has counted anew
   if (state.holds) return true;
   if (places.leave(state)) {
-    const Ref ready = std::move(state.ready);
-    Py_DECREF(std::exchange(state.self, nullptr));
+    left.self = Ref::steal(std::exchange(state.self, nullptr));
+    left.ready = std::move(state.ready);
     return false;
   }
   return state.word.load(std::memory_order_acquire) == PlaceWaiter::kGiven;  // pairs: who served
+}
+
+bool take_over(Waiting& state) {
+  Left left;
+  const ObjectLock lock(state.siblings->mutex);
+  return take_over_locked(state, left);
 }
 
 struct PlaceSlots {
@@ -86,6 +128,12 @@ struct PlaceSlots {
     return nullptr;
   }
 
+  static PyObject* is_kept(PyObject* self, PyObject*) {
+    Waiting& state = state_of(self);
+    const ObjectLock lock(state.siblings->mutex);
+    return PyBool_FromLong(state.over ? 0 : 1);
+  }
+
   static PyObject* leave(PyObject* self, PyObject*) {
     Waiting& state = state_of(self);
     if (take_over(state)) state.places().give_back();
@@ -104,7 +152,30 @@ struct PlaceSlots {
   }
 };
 
+void list_here(Waiting& state) {
+  const ObjectLock lock(state.siblings->mutex);
+  state.siblings->waiters.push_back(state);
+}
+
 }  // namespace
+
+bool displace_tasks_of_this_thread(const Places& places) {
+  std::vector<Left> left;
+  bool had_place = false;
+  {
+    WaitersOfThread& here = waiters_here();
+    const ObjectLock lock(here.mutex);
+    for (auto at = here.waiters.begin(); at != here.waiters.end() && !had_place;) {
+      Waiting& state = *at++;
+      if (&state.places() != &places) continue;
+      had_place = take_over_locked(state, left.emplace_back());
+    }
+  }
+  for (const Left& one : left) {
+    if (one.ready && !Future::of(one.ready.get()).finish(Py_False, false, true)) PyErr_Clear();
+  }
+  return had_place;
+}
 
 PyObject* ask_for_place(Pool& pool, SettingsPtr settings) {
   Ref self = Ref::steal(place_type->tp_alloc(place_type, 0));
@@ -118,6 +189,7 @@ PyObject* ask_for_place(Pool& pool, SettingsPtr settings) {
   state.over = false;
   switch (state.places().enter(state)) {
     case Places::Entered::kWaits:
+      list_here(state);
       // In a worker of the pool, a loop that waits here keeps a thread from making room.
       if (PythonWorker* worker = PythonWorker::current(); worker && &worker->pool() == &pool) {
         worker->expect_wait();
@@ -143,6 +215,9 @@ bool make_place_type(PyObject* module) {
   static PyMethodDef methods[] = {
       {"submit", as_method(&Slots::submit), METH_FASTCALL | METH_KEYWORDS,
        "submit($self, fn, /, *args, **kwargs)\n--\n\nQueue a call in this place."},
+      {"is_kept", Slots::is_kept, METH_NOARGS,
+       "is_kept($self, /)\n--\n\n"
+       "False when a submit that would have blocked this thread has used the place."},
       {"leave", Slots::leave, METH_NOARGS,
        "leave($self, /)\n--\n\nGive the place, or the wait for it, up; nothing if it was used."},
       {}};

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "python/call_report.hpp"
+#include "python/caller_runs.hpp"
 #include "python/lifecycle.hpp"
 #include "python/map_job.hpp"
 #include "python/python_worker.hpp"
@@ -320,8 +321,9 @@ Pool::Abandoned Pool::restart_in_child() {
   for_each_places([](Places& places) { places.restart_in_child(); });
   PythonWorker* self = PythonWorker::current();
   if (self != nullptr && &self->pool() != this) self = nullptr;
-  const std::uint64_t running =
+  std::uint64_t running =
       self != nullptr ? self->orphan() : statistics_.restart_in_child(nullptr, 0);
+  running += Outsider::restart_in_child(*this);
   return {.queue = scheduler_.restart_in_child(running), .seats = std::exchange(seats_, {})};
 }
 

@@ -61,7 +61,7 @@ PyObject* push_in_room(Pool& pool, PyObject* task) {
 
 Room wait_for_room(Pool& pool, Places& places, Deadline deadline) {
   const PoolPtr kept(&pool);
-  if (displace_outer_waits(places)) return Room::kTaken;
+  if (displace_outer_waits(places) || displace_tasks_of_this_thread(places)) return Room::kTaken;
   for (;;) {
     Wait wait(places);
     switch (places.enter(wait.waiter)) {

@@ -11,6 +11,7 @@ void RunningCalls::time_from(Clock::time_point now) {
   timed_.store(true, std::memory_order_relaxed);
   for (Scope* at = innermost_.load(std::memory_order_acquire); at != nullptr; at = at->outer_) {
     if (at->since_.load(std::memory_order_relaxed) == 0) at->stamp(now);
+    now -= Clock::duration(1);  // the outer ones began before: no two have the same instant
   }
 }
 

@@ -147,6 +147,31 @@ void the_first_to_wait_is_the_first_to_be_served() {
   CHECK(places.taken() == 0);
 }
 
+// What came back while a thread woke up is for all who wait, also when that thread leaves it to the
+// place that comes back next, and this one goes to somebody who takes time to use it.
+void what_was_left_free_reaches_who_waits_behind(bool tarries) {
+  struct Idle : PlaceWaiter {
+    Idle() : PlaceWaiter([](PlaceWaiter&) {}) {}
+  };
+  Places places(4);
+  CHECK(places.take(4) == 4);
+  PlaceWaiter roused, thread, behind;
+  Idle idle;
+  thread.may_tarry = true;
+  PlaceWaiter& slow = tarries ? thread : idle;
+  for (PlaceWaiter* waiter : {&roused, &slow, &behind}) {
+    CHECK(places.enter(*waiter) == Places::Entered::kWaits);
+  }
+  for (int i = 0; i < 4; ++i) places.give_back();
+  CHECK(roused.word == PlaceWaiter::kGiven && slow.word == PlaceWaiter::kWaiting);
+  places.woke();  // and does not pass on: its own place is about to come back
+  places.give_back();
+  CHECK(slow.word == PlaceWaiter::kGiven && behind.word == PlaceWaiter::kGiven);
+  places.woke();
+  places.pass_on();
+  CHECK(places.taken() == 2);
+}
+
 void closing_ends_every_wait() {
   for (int round = 0; round < 200; ++round) {
     Counted counted(1);
@@ -191,6 +216,8 @@ int main() {
     callbacks_and_threads_take_turns(bound);
   }
   the_first_to_wait_is_the_first_to_be_served();
+  what_was_left_free_reaches_who_waits_behind(false);
+  what_was_left_free_reaches_who_waits_behind(true);
   closing_ends_every_wait();
   a_child_starts_with_every_place_free();
   return 0;

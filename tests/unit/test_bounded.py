@@ -59,9 +59,18 @@ class TestArguments:
         with pytest.raises(TypeError):
             treadle.ThreadPoolExecutor(1, "", None, (), 3)  # type: ignore[misc]
 
-    def test_a_bound_beyond_all_memory_is_none(self, make_executor: MakePool) -> None:
-        pool = make_executor(1, max_pending=2**62)
+    @pytest.mark.parametrize("bound", [2**62, 2**70, 10**400])
+    def test_a_bound_beyond_all_memory_is_none(self, make_executor: MakePool, bound: int) -> None:
+        pool = make_executor(1, max_pending=bound)
         assert pool.submit(pow, 2, 3).result(LIMIT) == 8
+        assert list(pool.map(abs, [-1])) == [1]
+
+    def test_a_bound_is_whatever_counts(self, make_executor: MakePool) -> None:
+        class Integer:
+            def __index__(self) -> int:
+                return 5
+
+        assert make_executor(1, max_pending=Integer()).submit(pow, 2, 3).result(LIMIT) == 8
 
     @pytest.mark.parametrize("policy", POLICIES)
     def test_a_call_that_cannot_be_made_is_refused_before_the_queue_is_looked_at(

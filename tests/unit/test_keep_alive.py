@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import weakref
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import treadle
 from support.processes import run_python
 from support.waiting import LIMIT, Gate, eventually, in_thread, occupy
+from treadle.executors._worker_thread import WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +149,27 @@ def test_shutdown_waits_for_workers_that_leave(make_executor: Callable[..., Any]
         assert not any(thread.is_alive() for thread in threads)
 
 
+def test_shutdown_waits_for_a_thread_that_works_no_more(
+    make_executor: Callable[..., Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = WorkerThread.run
+
+    def run_and_linger(self: WorkerThread) -> None:
+        run(self)
+        gate.wait()
+
+    monkeypatch.setattr(WorkerThread, "run", run_and_linger, raising=False)
+    pool = make_executor(1, keep_alive=SHORT)
+    assert pool.submit(int).result(LIMIT) == 0
+    gate.await_arrivals()
+    assert (pool._thread_count(), len(pool._threads)) == (0, 0)
+    down = in_thread(pool.shutdown)
+    down.thread.join(0.05)
+    assert down.thread.is_alive()
+    gate.open()
+    assert down.get() is None
+
+
 def test_a_pool_whose_workers_have_left_can_be_collected() -> None:
     pool = treadle.ThreadPoolExecutor(2, keep_alive=SHORT)
     threads = [weakref.ref(thread) for thread in meet(pool, 2)]
@@ -185,7 +208,7 @@ def test_a_worker_that_waits_is_replaced_and_the_replacement_leaves(
     assert leaves(pool, 1)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400, Decimal("sNaN")])
 def test_times_that_make_no_sense_are_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match=r"^keep_alive must be a positive, finite number of sec"):
         treadle.ThreadPoolExecutor(2, keep_alive=seconds)

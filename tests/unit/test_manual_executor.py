@@ -196,3 +196,16 @@ def test_shutdown_runs_what_waits_or_cancels_it() -> None:
     with pytest.raises(RuntimeError, match="after shutdown"):
         pool.submit(ran.append, 3)
     assert ran == [1]
+
+
+def test_shutdown_takes_a_time_limit_which_it_cannot_exceed() -> None:
+    pool = ManualExecutor()
+    with pytest.raises(
+        ValueError, match="timeout must be a finite number of seconds >= 0, or None"
+    ):
+        pool.shutdown(timeout=-1)
+    with pytest.raises(ValueError, match=r"shutdown\(wait=False\) waits for nothing"):
+        pool.shutdown(wait=False, timeout=1)
+    future = pool.submit(int)
+    pool.shutdown(timeout=0)
+    assert future.result() == 0

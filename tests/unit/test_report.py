@@ -66,6 +66,26 @@ def test_every_way_into_a_pool_is_counted(tmp_path: Path) -> None:
     assert ending.stderr.startswith("treadle: 14 tasks run\nwait in the queue: mean ")
 
 
+def test_calls_that_their_submitter_runs_are_counted(tmp_path: Path) -> None:
+    _, calls = reported(
+        tmp_path,
+        """
+        import threading, treadle
+
+        def here(): pass
+
+        release, begun = threading.Event(), threading.Event()
+        with treadle.ThreadPoolExecutor(1, max_pending=1, when_full="run") as pool:
+            pool.submit(lambda: (begun.set(), release.wait()))
+            begun.wait()
+            for _ in range(4):
+                pool.submit(here)
+            release.set()
+        """,
+    )
+    assert calls == {"__main__.here": 4, "__main__.<lambda>": 1}
+
+
 def test_results_exceptions_and_tracebacks_are_those_without_it(tmp_path: Path) -> None:
     source = """
         import traceback

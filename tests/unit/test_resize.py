@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -227,9 +228,17 @@ def test_wrong_sizes_are_refused(
         executor.resize(size)
     with pytest.raises(TypeError, match=r"^max_workers must be a positive integer, not True$"):
         executor.resize(True)
-    with pytest.raises(OverflowError):
-        executor.resize(1 << 70)
     assert executor._max_workers == workers
+
+
+@pytest.mark.parametrize("size", [sys.maxsize, sys.maxsize + 1, 1 << 70, 10**400])
+def test_a_size_beyond_all_memory_is_any(make_executor: Any, size: int) -> None:
+    for pool in (make_executor(1), make_executor(size)):
+        pool.resize(size)
+        assert pool._max_workers == sys.maxsize
+        assert pool.submit(pow, 2, 3).result(LIMIT) == 8
+        assert list(pool.map(abs, [-1])) == [1]
+        pool.resize(1)
 
 
 def test_the_sizes_that_numpy_gives_are_integers(executor: Any) -> None:

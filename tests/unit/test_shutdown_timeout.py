@@ -154,6 +154,36 @@ def test_a_stack_of_another_task_is_not_shown(executor: Any, gate: Gate) -> None
     pool.shutdown()
 
 
+def test_a_stack_of_the_task_below_is_not_shown(gate: Gate) -> None:
+    second = Gate()
+    pool = treadle.ThreadPoolExecutor(1)
+
+    def outer() -> None:
+        pool.submit(gate.wait).result()
+        second.wait()
+
+    pool.submit(outer)
+    gate.await_arrivals()
+    below, above = late(pool).tasks
+    assert below.function is outer
+    assert above.stack() != []
+    gate.open()
+    second.await_arrivals()
+    assert (above.stack(), below.stack() != []) == ([], True)
+    second.open()
+    pool.shutdown()
+
+
+def test_what_is_void_in_the_queue_does_not_wait_there(gate: Gate) -> None:
+    pool = treadle.ThreadPoolExecutor(1)
+    pool.submit(lambda: pool.submit(gate.wait).result())  # which is run ahead of its turn
+    gate.await_arrivals()
+    assert all(future.cancel() for future in pool.submit_many(int, range(3)))
+    assert str(late(pool)).startswith("2 tasks still run after 0 seconds: ")
+    gate.open()
+    pool.shutdown()
+
+
 def wait_in_map(pool: Any, gate: Gate) -> None:
     pool.map(gate.wait, [None])
 
@@ -233,7 +263,8 @@ def test_it_is_caught_by_every_name_of_a_timeout(executor: Any, gate: Gate) -> N
 
 
 @pytest.mark.parametrize(
-    "timeout", [-1, -0.001, float("inf"), float("nan"), -float("inf"), 10**400]
+    "timeout",
+    [-1, -0.001, float("inf"), float("nan"), -float("inf"), 10**400, Decimal("sNaN")],
 )
 def test_a_timeout_out_of_range_shuts_nothing_down(executor: Any, timeout: Any) -> None:
     message = r"^timeout must be a finite number of seconds >= 0, or None, not "

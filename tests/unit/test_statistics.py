@@ -435,7 +435,66 @@ def test_work_items_are_measured_too(make_executor: Callable[..., Any], workers:
     assert pool.statistics().queue_wait.max < LIMIT
 
 
+@pytest.mark.parametrize("histograms", [False, True])
+def test_calls_that_their_submitter_runs(
+    make_executor: Callable[..., Any], gate: Gate, histograms: bool
+) -> None:
+    pool = make_executor(1, max_pending=1, when_full="run", histograms=histograms)
+    occupy(pool, gate, 1)
+    pool.submit(int)
+
+    def look(more: int) -> Any:
+        inner = pool.submit(look, more - 1).result(0) if more else []
+        return [pool.statistics(), *inner]
+
+    outer, inner = pool.submit(look, 1).result(0)
+    for seen in (outer, inner):
+        assert seen.pending == 1  # as many as wait in the queue, no more than it may hold
+    assert (inner.running, outer.running) == (3, 2)
+    assert (outer.completed, pool.statistics().completed) == (1, 2)
+    assert isinstance(pool.submit(fail).exception(0), LookupError)
+    gate.open()
+    pool.shutdown()
+    seen = pool.statistics()
+    assert (seen.completed, seen.failed, seen.submitted) == (4, 1, 5)
+    if histograms:
+        assert seen.run_time.count == seen.queue_wait.count == 5
+
+
 # ---- the child of a fork
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
+@pytest.mark.parametrize("histograms", [False, True])
+def test_a_child_that_a_call_in_its_submitter_has_forked(
+    run_child: Callable[..., str], histograms: bool
+) -> None:
+    output = run_child(f"""
+def numbers():
+    seen = pool.statistics()
+    return (seen.submitted, seen.pending, seen.running, seen.completed, seen.abandoned)
+
+pool = ThreadPoolExecutor(1, max_pending=1, when_full="run", histograms={histograms})
+release, begun = threading.Event(), threading.Event()
+pool.submit(lambda: (begun.set(), release.wait()))
+begun.wait()
+pool.submit(int)
+
+def fork():
+    return os.fork(), numbers()
+
+process, seen = pool.submit(lambda: pool.submit(fork).result()).result()
+if process == 0:
+    signal.alarm(25)
+    print(seen, numbers())
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(process, 0)
+release.set()
+pool.shutdown()
+print(numbers())
+""")
+    assert output.splitlines() == ["(2, 0, 2, 0, 0) (2, 0, 0, 2, 0)", "(4, 0, 0, 4, 0)"]
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,48 @@ def test_map_and_submit_many_lose_nothing_when_threads_run_out(
     assert list(executor.map(int, range(100))) == list(range(100))
     futures = executor.submit_many(int, range(100))
     assert [future.result(LIMIT) for future in futures] == list(range(100))
+
+
+@pytest.mark.parametrize("policy", ["block", "raise", "run", "drop_oldest"])
+def test_a_batch_for_which_no_thread_starts_leaves_nothing_in_a_bounded_queue(
+    make_executor: Callable[..., Any], allow_threads: Callable[[int], None], policy: str
+) -> None:
+    pool = make_executor(1, max_pending=3, when_full=policy)
+    ran: list[int] = []
+    allow_threads(0)
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pool.submit_many(ran.append, range(3))
+    seen = pool.statistics()
+    assert (seen.pending, seen.cancelled, seen.submitted) == (0, 9, 9)
+    allow_threads(100)
+    assert [future.result(LIMIT) for future in pool.submit_many(int, range(3))] == [0, 1, 2]
+    pool.shutdown()
+    assert ran == []
+
+
+@pytest.mark.parametrize("policy", ["block", "raise", "run", "drop_oldest"])
+def test_a_call_for_which_no_thread_starts_keeps_no_place(
+    make_executor: Callable[..., Any],
+    gate: Gate,
+    allow_threads: Callable[[int], None],
+    policy: str,
+) -> None:
+    pool = make_executor(1, max_pending=2, when_full=policy)
+    allow_threads(0)
+    for _ in range(3):
+        for submit in (
+            pool.submit,
+            pool.try_submit,
+            pool.options(priority=1).submit,
+            lambda fn: asyncio.run(pool.submit_async(fn)),
+            lambda fn: next(pool.map(fn, [1])),
+        ):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                submit(int)
+    allow_threads(100)
+    occupy(pool, gate, 1)
+    assert [pool.try_submit(int) is None for _ in range(3)] == [False, False, True]
 
 
 def test_a_pool_that_recovers_grows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from types import BuiltinMethodType
 
 from treadle.executors import _standard_submit
@@ -21,15 +23,17 @@ __all__ = ["Bounded", "check_bound", "submits_natively"]
 _POLICIES = ("block", "raise", "run", "drop_oldest")
 
 
-def check_bound(max_pending: Any, when_full: Any) -> None:
-    """Refuse what is no bound, or no policy."""
+def check_bound(max_pending: Any, when_full: Any) -> int | None:
+    """Refuse what is no bound, or no policy; give what the native pool takes for the first."""
+    bound = None
     if max_pending is not None:
         allowed = "max_pending must be a positive integer or None"
         if not hasattr(max_pending, "__index__") or isinstance(max_pending, bool):
             msg = f"{allowed}, not {max_pending!r}"
             raise TypeError(msg)
-        if max_pending < 1:
-            msg = f"{allowed}, not {max_pending}: a task waits in the queue until a worker takes it"
+        bound = operator.index(max_pending)
+        if bound < 1:
+            msg = f"{allowed}, not {bound}: a task waits in the queue until a worker takes it"
             raise ValueError(msg)
     if not isinstance(when_full, str):
         msg = f"when_full must be a string, one of {', '.join(_POLICIES)}, not {when_full!r}"
@@ -37,6 +41,8 @@ def check_bound(max_pending: Any, when_full: Any) -> None:
     if when_full not in _POLICIES:
         msg = f"when_full must be one of {', '.join(_POLICIES)}, not {when_full!r}"
         raise ValueError(msg)
+    # More than memory can hold is as good as any number.
+    return None if bound is None else min(bound, sys.maxsize)
 
 
 def submits_natively(executor: Any) -> bool:
@@ -88,7 +94,7 @@ class Bounded:
             if place is None:  # there is no bound
                 return pool.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]
             try:
-                if ready is None or await ready:
+                if ready is None or (await ready and place.is_kept()):
                     if traced:
                         return _standard_submit.submit_in(place, pool, fn, *args, **kwargs)  # type: ignore[return-value]
                     return place.submit(fn, *args, **kwargs)  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import sys
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from treadle._core import Executor
 
-__all__ = ["Resizing", "check_keep_alive"]
+__all__ = ["Resizing", "check_count", "check_keep_alive"]
 
 
 class Resizing:
@@ -40,7 +41,7 @@ class Resizing:
 
             pool.resize(2 * os.cpu_count())
         """
-        self._resize(_check_count(max_workers, "max_workers", 1))
+        self._resize(check_count(max_workers, "max_workers", 1))
 
     if not TYPE_CHECKING:  # type checkers know it as an attribute of the standard library's class
 
@@ -54,14 +55,14 @@ class Resizing:
 
             It has the same effect there, and none before `__init__` or after `shutdown`.
             """
-            number = _check_count(max_workers, "max_workers", 1)
+            number = check_count(max_workers, "max_workers", 1)
             with contextlib.suppress(RuntimeError):
                 self._resize(number)
 
 
 def check_keep_alive(keep_alive: Any, min_workers: Any, max_workers: int) -> tuple[float, int]:
     """What the native pool takes for the two: seconds, of which 0 is for ever, and a count."""
-    least = 0 if min_workers is None else _check_count(min_workers, "min_workers", 0)
+    least = 0 if min_workers is None else check_count(min_workers, "min_workers", 0)
     if least > max_workers:
         msg = f"min_workers must not be greater than max_workers ({max_workers}), got {least}"
         raise ValueError(msg)
@@ -73,15 +74,15 @@ def check_keep_alive(keep_alive: Any, min_workers: Any, max_workers: int) -> tup
         raise TypeError(msg)
     try:
         seconds = float(keep_alive)
-    except OverflowError:  # an integer beyond all floats
-        seconds = float("inf")
+    except (OverflowError, ValueError):  # an integer beyond all floats; a signaling NaN
+        seconds = float("nan")
     if not 0 < seconds < float("inf"):
         msg = f"{allowed}, got {keep_alive!r}"
         raise ValueError(msg)
     return seconds, least
 
 
-def _check_count(count: Any, name: str, least: int) -> int:
+def check_count(count: Any, name: str, least: int) -> int:
     allowed = f"{name} must be {'a positive integer' if least else 'an integer of at least 0'}"
     if isinstance(count, bool) or not hasattr(count, "__index__"):
         msg = f"{allowed}, not {count!r}"
@@ -90,4 +91,4 @@ def _check_count(count: Any, name: str, least: int) -> int:
     if number < least:
         msg = f"{allowed}, got {number}"
         raise ValueError(msg)
-    return number
+    return min(number, sys.maxsize)  # more than memory can hold: as good as any number

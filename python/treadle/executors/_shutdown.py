@@ -43,7 +43,7 @@ def check_timeout(timeout: Any, *, wait: bool) -> None:
         raise TypeError(msg)
     try:
         allowed = 0 <= float(timeout) < float("inf")
-    except OverflowError:
+    except (OverflowError, ValueError):  # beyond all floats; a signaling NaN
         allowed = False
     if not allowed:
         raise ValueError(msg)
@@ -78,7 +78,7 @@ def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None
         # accepted, and the worker that it starts is not in the set yet.
         if timeout is not None and deadline is not None and time.monotonic() >= deadline:
             tasks = _running_tasks(pool)
-            waiting = pool._queue_size()
+            waiting = pool.statistics().pending  # not what is void in the queue
             if tasks or waiting or time.monotonic() >= deadline + ENDING:
                 raise ShutdownTimeout(_message(float(timeout), tasks, waiting), tasks)
         time.sleep(PAUSE)

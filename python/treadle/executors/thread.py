@@ -12,7 +12,7 @@ from treadle.executors import _shutdown, _standard_submit
 from treadle.executors._bounded import Bounded, check_bound
 from treadle.executors._mapping import results
 from treadle.executors._options import WithOptions
-from treadle.executors._resizing import Resizing, check_keep_alive
+from treadle.executors._resizing import Resizing, check_count, check_keep_alive
 from treadle.executors._streaming import Streaming
 from treadle.executors._work_queue import WorkQueueView
 from treadle.executors._worker_thread import WorkerThread
@@ -53,7 +53,7 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
             an event loop (`submit_async` does not block that); a worker of the pool runs the call
             itself instead.  "raise": it raises `treadle.errors.QueueFull`.  "run": the caller runs
             the call, and gets a future that is done.  "drop_oldest": the call that has waited
-            longest is cancelled.
+            longest is cancelled, of the least urgent where they have priorities.
 
         min_workers: How many threads `keep_alive` leaves, of those that have been started; 0 when
             not given.  A thread is started when a call needs it, the first ones, too.
@@ -108,7 +108,8 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         if initializer is not None and not callable(initializer):
             msg = "initializer must be a callable"  # type: ignore[unreachable]
             raise TypeError(msg)
-        check_bound(max_pending, when_full)
+        max_workers = check_count(max_workers, "max_workers", 1)
+        max_pending = check_bound(max_pending, when_full)
         retention = check_keep_alive(keep_alive, min_workers, max_workers)
         self._max_pending = max_pending
         self._when_full = when_full
@@ -208,7 +209,8 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         It may be called again, from several threads, and from signal handlers.
 
         Args:
-            wait: Whether to wait until all calls have ended and the threads with them.
+            wait: Whether to wait until all calls have ended and the threads with them; not for a
+                call that its submitter runs (`when_full="run"`).
 
             cancel_futures: Whether to cancel the calls that have not started.
 
