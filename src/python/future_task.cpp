@@ -1,5 +1,6 @@
 // The future as a pool's task: it is started with its call, and its outcome is announced.
 
+#include "python/bound.hpp"
 #include "python/future_transition.hpp"
 #include "python/lifecycle.hpp"
 #include "python/log.hpp"
@@ -85,6 +86,7 @@ void Future::expire() {
   if (before == State::kRunning) ask_to_stop();  // the family, too
   if (before != State::kPending) return;
   leave_rank();
+  if (holds_place()) give_back_place_of_void(*this);  // callbacks find it free
   if (!deliver(delivered, true)) PyErr_WriteUnraisable(object());
 }
 

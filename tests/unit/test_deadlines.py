@@ -12,7 +12,8 @@ import pytest
 
 import treadle
 from support.processes import run_python
-from support.waiting import LIMIT, Gate, occupy
+from support.references import eventually_dead
+from support.waiting import LIMIT, Gate, eventually, in_thread, occupy
 from treadle.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -61,6 +62,46 @@ def test_a_task_that_starts_in_time_has_no_error(executor: Any) -> None:
     assert [view.submit(abs, -number).result(LIMIT) for number in range(50)] == list(range(50))
     left = view.submit(seconds_left).result(LIMIT)
     assert 0 < left <= LIMIT
+
+
+@pytest.mark.parametrize("policy", ["block", "raise", "run", "drop_oldest"])
+def test_an_expired_task_leaves_its_place_in_a_bounded_queue(
+    make_executor: Callable[..., Any], gate: Gate, policy: str
+) -> None:
+    pool = make_executor(1, max_pending=2, when_full=policy)
+    occupy(pool, gate, 1)
+    view = pool.options(deadline=SOON)
+    seen: list[Any] = []
+    for _ in range(3):
+        futures = [view.submit(abs, -1) for _ in range(2)]
+        futures[0].add_done_callback(lambda _: seen.append(pool.try_submit(abs, -7)))
+        for future in futures:
+            assert isinstance(future.exception(LIMIT), DeadlineExceeded)
+        assert eventually(lambda: len(seen) == 1), "callbacks find room"
+        assert seen.pop().cancel()
+    assert [pool.try_submit(abs, -1) is not None for _ in range(3)] == [True, True, False]
+    gate.open()
+
+
+@pytest.mark.skipif(sysconfig.get_config_var("Py_GIL_DISABLED") == 1, reason="nobody waits there")
+def test_a_task_does_not_start_after_its_deadline() -> None:
+    """Also when its worker comes before whoever watches the clock."""
+    output = run_python(
+        "import sys, treadle\n",
+        """
+        pool = treadle.ThreadPoolExecutor(1)
+        urgent, view = pool.options(priority=-1), pool.options(deadline=0.02)
+        ran = []
+        for executor in urgent, view:
+            executor.submit(int).result()
+        sys.setswitchinterval(1)
+        hog = urgent.submit(sum, range(10**7))  # keeps the interpreter to itself
+        late = view.submit(ran.append, 1)
+        sys.setswitchinterval(0.005)
+        print(type(late.exception(30)).__name__, ran)
+        """,
+    )
+    assert output == "DeadlineExceeded []\n"
 
 
 def test_waiters_of_all_kinds_see_the_end(executor: Any, workers: int, gate: Gate) -> None:
