@@ -184,8 +184,10 @@ void Future::cancel_for_pool() {
 }
 
 void Future::abandon_in_child() {
-  if (!done()) set_state(State::kCancelledAndNotified);
-  if (options() != nullptr) options()->end();
+  if (!done()) {
+    set_state(State::kCancelledAndNotified);
+    if (options() != nullptr) options()->end();
+  }
   (void)take_place();  // the places were counted anew
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import treadle
+from support.processes import run_python
 from support.waiting import LIMIT, Gate, in_thread, occupy
 
 if TYPE_CHECKING:
@@ -195,6 +196,35 @@ def test_waiting_for_a_view_ends_with_its_last_task(executor: Any, gate: Gate) -
     gone = executor.options(name="gone")
     gone.submit(abs, -1).cancel()
     gone.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_view_ends_in_the_child_of_a_fork() -> None:
+    """There nobody runs what was queued; what was over before is not counted twice."""
+    output = run_python(
+        "import os, threading, warnings, treadle\n",
+        """
+        warnings.simplefilter("ignore")
+        pool = treadle.ThreadPoolExecutor(1)
+        view = pool.options(name="view")
+        started, gate = threading.Event(), threading.Event()
+        view.submit(lambda: (started.set(), gate.wait()))
+        started.wait()
+        view.submit(int).cancel()
+        view.submit(int)
+        if os.fork() == 0:
+            ending = threading.Thread(target=view.shutdown, daemon=True)
+            ending.start()
+            ending.join(20)
+            print("hangs" if ending.is_alive() else "ends", flush=True)
+            os._exit(0)
+        os.wait()
+        gate.set()
+        view.shutdown()
+        print("ends")
+        """,
+    )
+    assert output == "ends\n" * 2
 
 
 def test_a_view_of_a_closed_pool_refuses(make_executor: Callable[..., Any]) -> None:
