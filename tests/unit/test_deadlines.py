@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import builtins
 import concurrent.futures
+import gc
 import os
+import sysconfig
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,15 +187,27 @@ def test_tasks_inherit_the_deadline_of_the_task_that_submits(executor: Any) -> N
 
 
 def test_nobody_keeps_a_future_whose_time_has_not_come(executor: Any) -> None:
-    import weakref
-
-    from support.references import eventually_dead
-
     future = executor.options(deadline=10 * LIMIT).submit(abs, -1)
     assert future.result(LIMIT) == 1
     reference = weakref.ref(future)
     del future
     assert eventually_dead(reference)
+
+
+@pytest.mark.worker_counts(8)
+def test_no_done_future_is_watched(executor: Any) -> None:
+    """However the end of a call and the beginning of the watch race."""
+    view = executor.options(deadline=3600)
+    references: list[Any] = []
+
+    def submit_many() -> None:
+        references.extend(weakref.ref(view.submit(int)) for _ in range(2000))
+
+    for thread in [in_thread(submit_many) for _ in range(4)]:
+        thread.get()
+    executor.shutdown()
+    gc.collect()
+    assert sum(reference() is not None for reference in references) == 0
 
 
 def test_a_refused_task_is_not_watched(make_executor: Callable[..., Any]) -> None:
