@@ -79,6 +79,7 @@ bool run_in_caller(Pool& pool, Future& future) {
   Ref context;
   bool interrupted = false;
   pool.scheduler().count_unqueued();
+  future.expire_if_late();
   if (future.start_out_of_turn(call, context)) {
     interrupted = run_as_outsider(pool, future, call, std::move(context));
   }

@@ -135,6 +135,10 @@ class Future : public Task {
   [[nodiscard]] bool set_options(std::unique_ptr<TimedOptions> options, bool always_ranked);
   // Null for most.
   [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
+  // Its worker is about to start it: it fails as in `expire` if its deadline has passed already.
+  void expire_if_late() {
+    if (timed_ && limits()->is_late()) [[unlikely]] expire();
+  }
   // Null for those without a limit.
   [[nodiscard]] TimedOptions* limits() const {
     return timed_ ? static_cast<TimedOptions*>(options()) : nullptr;

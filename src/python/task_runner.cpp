@@ -21,6 +21,7 @@ bool TaskRunner::run(Task& task) {
     Call call;
     Ref context;
     future_->follow_loop();
+    future_->expire_if_late();
     ran_ = future_->start(call, context);
     if (ran_) {
       if (TimedOptions* limits = future_->limits()) limits->watch_run(*future_);

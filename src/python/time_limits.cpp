@@ -109,6 +109,11 @@ std::optional<double> TimedOptions::seconds_left() const {
   return std::max(0.0, std::chrono::duration<double>(stop_at_ - keeper_->now()).count());
 }
 
+bool TimedOptions::is_late() const {
+  return deadline() != kNoDeadline &&
+         keeper_->now().time_since_epoch() >= std::chrono::nanoseconds(deadline());
+}
+
 void TimedOptions::watch_queue(Future& future) {
   if (deadline() == kNoDeadline) return;
   Py_INCREF(future.object());

@@ -51,6 +51,8 @@ class TimedOptions : public TaskOptions, public Timer {
   void watch_run(Future& future);
   // The future is done.
   void stop_watching(Future& future);
+  // Whether the deadline has passed for a task that has not started.
+  [[nodiscard]] bool is_late() const;
   // Whether the call has run long enough.
   [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
   // The latest that the call may run; max: no limit.

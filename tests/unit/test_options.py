@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import os
 import re
 import threading
 from typing import TYPE_CHECKING, Any
