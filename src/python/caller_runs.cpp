@@ -8,7 +8,7 @@ namespace treadle::python {
 
 namespace {
 
-thread_local const Outsider* innermost = nullptr;
+thread_local const Outsider* innermost_here = nullptr;
 
 int depth_of_worker() {
   PythonWorker* worker = PythonWorker::current();
@@ -56,13 +56,23 @@ Outsider::Outsider(Future& future, const Call& call)
     : future_(future),
       call_(call),
       worker_depth_(depth_of_worker()),
-      outer_(std::exchange(innermost, this)) {}
+      outer_(std::exchange(innermost_here, this)) {
+  used_.store(true, std::memory_order_relaxed);
+}
 
-Outsider::~Outsider() { innermost = outer_; }
+Outsider::~Outsider() { innermost_here = outer_; }
 
-const Outsider* Outsider::current() {
-  return innermost != nullptr && innermost->worker_depth_ == depth_of_worker() ? innermost
-                                                                               : nullptr;
+const Outsider* Outsider::find_current() {
+  const Outsider* here = innermost_here;
+  return here != nullptr && here->worker_depth_ == depth_of_worker() ? here : nullptr;
+}
+
+const Outsider* Outsider::innermost() { return innermost_here; }
+
+Future* current_future() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->future();
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr ? worker->current_future() : nullptr;
 }
 
 bool run_in_caller(Pool& pool, Future& future) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "python/python_worker.hpp"
+#include "python/caller_runs.hpp"
 
 namespace treadle::python {
 
@@ -12,8 +12,7 @@ namespace {
 
 // The limits of the task that the calling thread runs, or null.
 const TimedOptions* limits_of_submitter() {
-  PythonWorker* worker = PythonWorker::current();
-  Future* task = worker != nullptr ? worker->current_future() : nullptr;
+  Future* task = current_future();
   return task != nullptr ? task->limits() : nullptr;
 }
 

@@ -2,6 +2,7 @@
 
 #include "python/asyncio_code.hpp"
 #include "python/blocking_function.hpp"
+#include "python/caller_runs.hpp"
 #include "python/context.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/python_worker.hpp"
@@ -49,9 +50,9 @@ namespace {
                                                  Py_ssize_t positional, PyObject* keyword_names,
                                                  Moment submission) {
   PyObject* task = make(pool, arguments, positional, keyword_names, submission);
-  if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
+  if ((PythonWorker::current() != nullptr || Outsider::current() != nullptr) && task != nullptr)
       [[unlikely]] {
-    if (Future* submitter = worker->current_future()) submitter->adopt(task);
+    if (Future* submitter = current_future()) submitter->adopt(task);
   }
   return task;
 }

@@ -1,5 +1,8 @@
 #include "python/view.hpp"
 
+#include <algorithm>
+
+#include "python/caller_runs.hpp"
 #include "python/heap_type.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"

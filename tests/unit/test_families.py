@@ -12,7 +12,7 @@ import pytest
 
 import treadle
 from support.references import eventually_dead
-from support.waiting import LIMIT, Gate
+from support.waiting import LIMIT, Gate, occupy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
