@@ -120,7 +120,10 @@ bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) 
     queue.push_back(future);
   }
   const Scheduler::Pushed pushed = pool.scheduler().push_all(queue);
-  if (pushed.refused == Closed::kNo) return pool.follow_up_all(pushed);
+  if (pushed.refused == Closed::kNo) {
+    for (Py_ssize_t i = from; i < from + count; ++i) watch_queued(PyList_GET_ITEM(futures, i));
+    return pool.follow_up_all(pushed);
+  }
   while (Task* task = queue.pop_front()) {
     auto& future = static_cast<Future&>(*task);
     give_back_place(pool, future);

@@ -100,10 +100,15 @@ PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t posit
 }
 
 PyObject* push_to_queue(Pool* pool, PyObject* object) {
-  TimedOptions* limits = Future::of(object).limits();
+  const bool timed = Future::of(object).limits() != nullptr;
   PyObject* pushed = push(pool, object);
-  if (limits != nullptr && pushed != nullptr) limits->watch_queue(Future::of(pushed));
+  if (timed && pushed != nullptr) watch_queued(pushed);
   return pushed;
+}
+
+void watch_queued(PyObject* task) {
+  Future& future = Future::of(task);
+  if (TimedOptions* limits = future.limits()) limits->watch_queue(future);
 }
 
 Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {
