@@ -27,6 +27,17 @@ Clock::time_point deadline_of(const Pool& pool, const Settings* settings) {
   return inherits ? std::min(deadline, outer->stop_at()) : deadline;
 }
 
+// The settings of a view that leaves the priority open, for a task of which it is to be known.
+SettingsPtr with_priority(SettingsPtr view, std::int64_t priority) {
+  boost::intrusive_ptr<Settings> settings(new Settings);
+  settings->priority = priority;
+  settings->tells_priority = true;
+  if (view->name) settings->name = Ref::borrow(view->name.get());
+  settings->timeout = view->timeout;
+  settings->view = std::move(view);
+  return settings;
+}
+
 }  // namespace
 
 bool find_limits_of_submitter() { return limits_of_submitter() != nullptr; }
@@ -37,7 +48,11 @@ bool give_options(Future& future, Pool& pool, Order order) {
                      (order.settings && order.settings->timeout != Clock::duration::zero());
   if (!timed && !order.settings && !pool.ranks_all() && order.priority == 0) return true;
   const std::int64_t level = pool.level_of(order.priority);
-  if (!order.settings) order.settings = pool.remember(order.priority);
+  if (!order.settings) {
+    order.settings = pool.remember(order.priority);
+  } else if (pool.ages() && !order.settings->priority) {
+    order.settings = with_priority(std::move(order.settings), order.priority);
+  }
   if (timed) {
     limits_in_use.store(true, std::memory_order_relaxed);
     std::unique_ptr<TimedOptions> options(

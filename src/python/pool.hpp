@@ -58,6 +58,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] SettingsPtr remember(std::int64_t priority) {
     return aging_ == 0 ? SettingsPtr() : latest_with(priority);
   }
+  [[nodiscard]] bool ages() const { return aging_ != 0; }
   // Null where the queue has no bound.
   [[nodiscard]] Bound* bound() { return bound_.get(); }
   // Before the pool is used.

@@ -26,6 +26,10 @@ struct Settings : Shared<Settings> {
   Clock::duration deadline{};
   Clock::duration timeout{};
   bool inherits = true;  // the deadline of the task that submits
+  // The level is not the priority, which is here: the pool has aging.
+  bool tells_priority = false;
+  // For a task whose view leaves the priority open, but not the rest: that of the view.
+  boost::intrusive_ptr<const Settings> view;
 
   // How many of its tasks have not ended; who waits for none sleeps on it.
   mutable ParkingWord unfinished{0};
@@ -37,22 +41,24 @@ class TaskOptions : public Rank {
  public:
   TaskOptions(std::int64_t level, SettingsPtr common, std::int64_t deadline = kNoDeadline)
       : Rank(level, deadline), settings(std::move(common)) {
-    if (settings) settings->unfinished.fetch_add(1, std::memory_order_relaxed);
+    if (settings) counted().unfinished.fetch_add(1, std::memory_order_relaxed);
   }
   TaskOptions(const TaskOptions&) = delete;
   TaskOptions& operator=(const TaskOptions&) = delete;
 
   // What `submit` or the view was given: with aging, the level is another.
   [[nodiscard]] std::int64_t priority() const {
-    return settings && settings->priority ? *settings->priority : level();
+    return settings && settings->tells_priority ? *settings->priority : level();
   }
+  // Whether it is a task of the view with these settings.
+  [[nodiscard]] bool is_of(const Settings* view) const { return settings && &counted() == view; }
 
   // Once for each: the task has ended, or will never be queued.
   void end() const {
     if (!settings) return;
     // Release: pairs with the acquire of whoever waits for the last one.
-    if (settings->unfinished.fetch_sub(1, std::memory_order_release) == 1) {
-      unpark_all(&settings->unfinished);
+    if (counted().unfinished.fetch_sub(1, std::memory_order_release) == 1) {
+      unpark_all(&counted().unfinished);
     }
   }
 
@@ -61,6 +67,12 @@ class TaskOptions : public Rank {
   static void operator delete(void* block) { PyMem_Free(block); }
 
   const SettingsPtr settings;  // null: none
+
+ private:
+  // Those that count it.
+  [[nodiscard]] const Settings& counted() const {
+    return settings->view ? *settings->view : *settings;
+  }
 };
 
 // A number that stands for a priority: an int, or something that can be used as one, but no bool.

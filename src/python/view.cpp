@@ -77,6 +77,9 @@ PyObject* see(PyObject* self, PyObject* args) {
     if (!read_priority(priority, level)) return nullptr;
     settings->priority = level;
   }
+  Pool* pool = pool_of(executor);
+  if (pool == nullptr) return nullptr;
+  settings->tells_priority = pool->ages() && settings->priority;
   settings->deadline = seconds_or_none(deadline);
   settings->timeout = seconds_or_none(timeout);
   if (PyErr_Occurred() != nullptr) return nullptr;

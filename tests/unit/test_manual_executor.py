@@ -196,3 +196,77 @@ def test_shutdown_runs_what_waits_or_cancels_it() -> None:
     with pytest.raises(RuntimeError, match="after shutdown"):
         pool.submit(ran.append, 3)
     assert ran == [1]
+
+
+def test_the_asynchronous_end_runs_what_waits_or_cancels_it() -> None:
+    async def main() -> list[Any]:
+        async with ManualExecutor() as pool:
+            ran = pool.submit(abs, -1)
+        pool = ManualExecutor()
+        cancelled = pool.submit(abs, -1)
+        await pool.aclose(cancel_futures=True, timeout=1)
+        pool = ManualExecutor()
+        async with pool.options(name="view") as view:
+            of_view = view.submit(abs, -2)
+        return [ran.result(0), cancelled.cancelled(), of_view.result(0)]
+
+    assert asyncio.run(main()) == [1, True, 2]
+
+
+def test_the_end_of_a_view_runs_what_waits() -> None:
+    pool = ManualExecutor()
+    with pool.options(name="view") as view:
+        future = view.submit(abs, -1)
+    assert future.result(0) == 1
+    view = pool.options(name="view")
+    future = view.submit(abs, -1)
+    view.shutdown(cancel_futures=True)
+    assert future.cancelled()
+
+
+@pytest.mark.parametrize("aging", [None, 1])
+def test_a_task_knows_its_priority(aging: float | None) -> None:
+    """Whatever its level in the queue."""
+    pool = ManualExecutor(aging=aging)
+    views = [pool, pool.options(name="view"), pool.options(deadline=9, timeout=9)]
+    futures = [view.submit(3, treadle.current_task) for view in views]
+    futures += [view.submit(treadle.current_task) for view in views]
+    futures += [view.options(priority=-2).submit(treadle.current_task) for view in views]
+    with pool.options(name="counted") as counted:
+        futures.append(counted.submit(7, treadle.current_task))
+    tasks: list[Any] = [future.result(0) for future in futures]
+    assert [task.priority for task in tasks] == [3, 3, 3, 0, 0, 0, -2, -2, -2, 7]
+    assert [task.name for task in tasks][1] == "view"
+    assert tasks[2].deadline is not None
+
+
+def test_a_task_knows_its_new_priority() -> None:
+    pool = ManualExecutor()
+    futures = [each.submit(treadle.current_task) for each in (pool, pool.options(priority=2))]
+    for future in futures:
+        assert pool.reprioritize(future, 5)
+    pool.run_all()
+    assert [future.result(0).priority for future in futures] == [5, 5]
+
+
+def test_a_view_cancels_its_own_with_aging() -> None:
+    pool = ManualExecutor(aging=1)
+    view = pool.options(name="view")
+    mine, other = view.submit(3, abs, -1), pool.submit(3, abs, -1)
+    view.shutdown(wait=False, cancel_futures=True)
+    assert (mine.cancelled(), other.cancelled()) == (True, False)
+
+
+def test_what_is_late_from_the_beginning_does_not_run() -> None:
+    pool = ManualExecutor()
+    ran: list[int] = []
+
+    def outer() -> Any:
+        pool.advance(5)
+        return pool.submit(ran.append, 1)
+
+    future = pool.options(timeout=3).submit(outer)
+    pool.run_all()
+    with pytest.raises(DeadlineExceeded):
+        future.result(0).result(0)
+    assert ran == []
