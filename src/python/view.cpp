@@ -40,8 +40,8 @@ PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t position
     return nullptr;
   }
   if (PyCallable_Check(arguments[0]) == 0) {
-    PyErr_Format(PyExc_TypeError,
-                 "submit() of a view with a fixed priority takes a function first, not %R",
+    PyErr_Format(PyExc_TypeError, "submit() of a view %s takes a function first, not %R",
+                 view.settings->priority ? "with a fixed priority" : "of a pool without priorities",
                  arguments[0]);
     return nullptr;
   }
@@ -58,7 +58,10 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return view_type.al
 // A number of seconds, or None, which is zero.
 Clock::duration seconds_or_none(PyObject* object) {
   const double seconds = object == Py_None ? 0 : PyFloat_AsDouble(object);
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  const std::chrono::duration<double> given(seconds);
+  // However little it is, it is more than none.
+  const Clock::duration least(seconds > 0 ? 1 : 0);
+  return std::max(least, std::chrono::duration_cast<Clock::duration>(given));
 }
 
 // _see(executor, priority, deadline, timeout, name, context, inherits, takes_priority): what

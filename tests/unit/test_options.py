@@ -121,6 +121,8 @@ def test_tasks_run_in_a_copy_of_the_context(executor: Any) -> None:
         ("context", {}, "context must be a contextvars.Context or None, not {}"),
         ("deadline", "1", "deadline must be a number of seconds or None, not '1'"),
         ("timeout", True, "timeout must be a number of seconds or None, not True"),
+        ("inherit", "no", "inherit must be True, False or None, not 'no'"),
+        ("inherit", 0, "inherit must be True, False or None, not 0"),
     ],
 )
 def test_options_of_a_wrong_type_are_refused(
@@ -138,6 +140,21 @@ def test_times_are_positive_and_finite(executor: Any, option: str, value: float)
         ValueError, match=f"{option} must be positive, finite .* not {re.escape(repr(value))}"
     ):
         executor.options(**{option: value})
+
+
+def test_numbers_beyond_all_limits_are_refused_as_others_are(executor: Any) -> None:
+    """Some are too long for a float, or to be shown."""
+    for huge in (10**400, 10**5000):
+        for option in ("deadline", "timeout", "priority"):
+            with pytest.raises(ValueError, match=f"(a )?{option} must be .* not "):
+                executor.options(**{option: huge})
+
+
+def test_a_view_says_what_its_submit_takes(executor: Any) -> None:
+    with pytest.raises(TypeError, match="pool without priorities takes a function first, not 3"):
+        executor.options(name="view").submit(3, abs, -1)
+    with pytest.raises(TypeError, match="fixed priority takes a function first, not 3"):
+        executor.options(priority=1).submit(3, abs, -1)
 
 
 def test_the_end_of_a_view_is_its_own(executor: Any, gate: Gate) -> None:

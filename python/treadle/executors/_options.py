@@ -5,6 +5,8 @@ The views themselves are imported by the first call: most programmes have none.
 
 from __future__ import annotations
 
+from treadle._core import View as NativeView
+
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from contextvars import Context
@@ -12,9 +14,14 @@ if TYPE_CHECKING:
 
     from treadle.executors.view import View
 
-__all__ = ["NOT_GIVEN", "WithOptions"]
+__all__ = ["NOT_GIVEN", "WithOptions", "pool_of"]
 
 NOT_GIVEN: Any = object()
+
+
+def pool_of(executor: Any) -> Any:
+    """The pool that a view is a view of; anything else itself."""
+    return executor.pool if isinstance(executor, NativeView) else executor
 
 
 class WithOptions:
@@ -30,7 +37,7 @@ class WithOptions:
         timeout: float | None = NOT_GIVEN,
         name: str | None = NOT_GIVEN,
         context: Context | None = NOT_GIVEN,
-        inherit: bool = NOT_GIVEN,
+        inherit: bool | None = NOT_GIVEN,
     ) -> View:
         """Return an executor that submits to this same pool, with options for each of its tasks.
 
@@ -50,10 +57,14 @@ class WithOptions:
             context: The context variables that the tasks see, instead of their submitter's; each
                 task gets a copy.
 
-        Raises:
-            TypeError: A priority that is no int, a name that is no string, a context that is none.
+            inherit: Whether a task that is submitted from within another has the deadline of that
+                one, too, and is asked to stop when that one is.
 
-            ValueError: A priority beyond 64 bits.
+        Raises:
+            TypeError: A priority that is no int, a time that is no number, a name that is no
+                string, a context that is none, an `inherit` that is no bool.
+
+            ValueError: A priority beyond 64 bits, or a time that is not positive or not finite.
 
         Example::
 

@@ -48,6 +48,10 @@ def _check(given: dict[str, Any]) -> None:
     if name is not None and not isinstance(name, str):
         msg = f"name must be a string or None, not {name!r}"
         raise TypeError(msg)
+    inherit = given.get("inherit")
+    if inherit is not None and not isinstance(inherit, bool):
+        msg = f"inherit must be True, False or None, not {inherit!r}"
+        raise TypeError(msg)
     if context is not None and not isinstance(context, Context):
         msg = f"context must be a contextvars.Context or None, not {context!r}"
         raise TypeError(msg)
@@ -68,7 +72,7 @@ class View(Streaming, WithOptions, NativeView):
             given.get("timeout"),
             given.get("name"),
             given.get("context"),
-            given.get("inherit", True),
+            given.get("inherit") is not False,
             takes_priority,
         )
 
