@@ -23,11 +23,18 @@ struct View {
 
 HeapType<View> view_type;
 
+// Null with an error set.
+Pool* pool_behind(const View& view) {
+  if (view.executor) return pool_of(view.executor.get());
+  PyErr_SetString(PyExc_RuntimeError, "View.__init__() was not called");
+  return nullptr;
+}
+
 // submit(fn, ...) or, where the executor takes priorities and the view has none, with one.
 PyObject* submit(PyObject* self, PyObject* const* arguments, Py_ssize_t positional,
                  PyObject* keyword_names) {
   const View& view = view_type.data(self);
-  Pool* pool = view.executor ? pool_of(view.executor.get()) : nullptr;
+  Pool* pool = pool_behind(view);
   if (pool == nullptr) return nullptr;
   std::int64_t priority = view.settings->priority.value_or(0);
   if (view.takes_priority && positional != 0 && is_meant_as_priority(arguments[0])) {
@@ -101,34 +108,73 @@ PyObject* end(PyObject* self, PyObject* cancel_queued) {
   View& view = view_type.data(self);
   view.over.store(true, std::memory_order_relaxed);
   const int cancels = PyObject_IsTrue(cancel_queued);
-  Pool* pool = cancels > 0 && view.executor ? pool_of(view.executor.get()) : nullptr;
-  if (pool != nullptr) pool->cancel_queued_of(*view.settings);
-  if (PyErr_Occurred() != nullptr) return nullptr;
+  Pool* pool = cancels >= 0 ? pool_behind(view) : nullptr;
+  if (pool == nullptr) return nullptr;
+  if (cancels > 0) pool->cancel_queued_of(*view.settings);
   Py_RETURN_NONE;
 }
 
-// _wait_for_all(): until every call of this view has ended.
-PyObject* wait_for_all(PyObject* self, PyObject*) {
+// _has_task_here(): whether the calling thread is inside of a call of this view.
+PyObject* has_task_here(PyObject* self, PyObject*) {
+  const View& view = view_type.data(self);
+  return PyBool_FromLong(is_inside_task([&](Future& future) {
+    const TaskOptions* options = future.options();
+    return !future.done() && options != nullptr && options->is_of(view.settings.get());
+  }));
+}
+
+// _unfinished(): how many calls of this view have not ended.  An event loop asks that is about to
+// wait for them: in a worker of the pool it must not hold them up.
+PyObject* unfinished(PyObject* self, PyObject*) {
+  const View& view = view_type.data(self);
+  const Pool* pool = pool_behind(view);
+  if (pool == nullptr) return nullptr;
+  const std::uint32_t left = view.settings->unfinished.load(std::memory_order_acquire);  // see end
+  PythonWorker* worker = PythonWorker::current();
+  if (left != 0 && worker != nullptr && &worker->pool() == pool) worker->expect_wait();
+  return PyLong_FromUnsignedLong(left);
+}
+
+// _wait_for_all(timeout): until every call of this view has ended; False when the time is up.
+PyObject* wait_for_all(PyObject* self, PyObject* timeout) {
+  Deadline deadline;
+  if (pool_behind(view_type.data(self)) == nullptr || !parse_timeout(timeout, deadline)) {
+    return nullptr;
+  }
   const SettingsPtr settings = view_type.data(self).settings;
-  if (!settings) Py_RETURN_NONE;
   // A worker that waits here for tasks of its own pool must not hold them up.
   const BlockedWorker blocked(PythonWorker::current());
   for (;;) {
     // Pairs with the release in `TaskOptions::end`.
     const std::uint32_t left = settings->unfinished.load(std::memory_order_acquire);
-    if (left == 0) Py_RETURN_NONE;
-    if (wait_for_change(settings->unfinished, left, std::nullopt) == Waited::kError) return nullptr;
+    if (left == 0) Py_RETURN_TRUE;
+    switch (wait_for_change(settings->unfinished, left, deadline)) {
+      case Waited::kError:
+        return nullptr;
+      case Waited::kTimedOut:
+        if (settings->unfinished.load(std::memory_order_acquire) == 0) Py_RETURN_TRUE;
+        Py_RETURN_FALSE;
+      case Waited::kLookAgain:
+        break;
+    }
   }
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(view_type.data(self).executor.get());
+  const View& view = view_type.data(self);
+  Py_VISIT(view.executor.get());
+  if (view.settings && !view.settings->is_shared()) {  // else its tasks, too, keep what is there
+    Py_VISIT(view.settings->name.get());
+    Py_VISIT(view.settings->context.get());
+  }
   return visit_dictionary(self, visit, arg);
 }
 
 int clear(PyObject* self) {
-  const Ref executor = std::move(view_type.data(self).executor);
+  View& view = view_type.data(self);
+  const Ref executor = std::move(view.executor);
+  const SettingsPtr settings = std::move(view.settings);
   clear_dictionary(self);
   return 0;
 }
@@ -146,7 +192,9 @@ bool make_view_type(PyObject* module) {
        "Have fn(*args, **kwargs) called by a worker of the pool, with this view's options."},
       {"_see", see, METH_VARARGS, nullptr},
       {"_end", end, METH_O, nullptr},
-      {"_wait_for_all", wait_for_all, METH_NOARGS, nullptr},
+      {"_has_task_here", has_task_here, METH_NOARGS, nullptr},
+      {"_unfinished", unfinished, METH_NOARGS, nullptr},
+      {"_wait_for_all", wait_for_all, METH_O, nullptr},
       {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("The native half of what `options` of an executor gives.")},

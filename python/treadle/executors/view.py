@@ -14,6 +14,8 @@ from contextvars import Context
 from weakref import ref
 
 from treadle._core import View as NativeView
+from treadle.errors import ShutdownTimeout
+from treadle.executors import _shutdown
 from treadle.executors._options import WithOptions
 from treadle.executors._results import as_they_come, check_buffersize, in_order
 from treadle.executors._seconds import check_seconds
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from treadle.executors.thread import ThreadPoolExecutor
+    from treadle.statistics import ExecutorStatistics
 
     T = TypeVar("T")
 
@@ -121,19 +124,83 @@ class View(Streaming, WithOptions, NativeView):
         if not iterables:
             msg = "submit_many() needs a callable and at least one iterable"
             raise TypeError(msg)
-        return [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905
+        futures: list[Any] = []
+        try:
+            for args in list(zip(*iterables)):  # noqa: B905  # the shortest one ends the calls
+                futures.append(self.submit(fn, *args))  # noqa: PERF401
+        except BaseException:
+            while futures:  # all or none, as far as they have not started
+                futures.pop().cancel()
+            raise
+        return futures
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def statistics(self) -> ExecutorStatistics:
+        """As `ThreadPoolExecutor.statistics`, of the whole pool."""
+        return self.pool.statistics()
+
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> None:
         """Take no more calls by way of this view; the pool goes on.
 
         Args:
             wait: Whether to wait until the calls of this view have ended.
 
             cancel_futures: Whether to cancel those that have not started.
+
+            timeout: Seconds to wait; None for ever.
+
+        Raises:
+            ShutdownTimeout: Calls have not ended when the time is up.
+
+            RuntimeError: A task of this view waits for itself.
+
+            ValueError: `timeout` is negative or not finite, or given with `wait=False`.
+
+            TypeError: `timeout` is no number.
+
+        Example::
+
+            with pool.options(deadline=5) as view:
+                view.submit(fetch, url)
         """
+        _shutdown.check_timeout(timeout, wait=wait)
         self._end(cancel_futures)
-        if wait:
-            self._wait_for_all()
+        self._stop_iterations(wait, cancel_futures)
+        if not wait:
+            return
+        self._check_waiter()
+        self.pool._run_what_waits()
+        if self._wait_for_all(None if timeout is None else float(timeout)):
+            return
+        if left := self._unfinished():
+            msg = f"calls of this view that have not ended after {timeout:g} seconds: {left}"
+            raise ShutdownTimeout(msg, ())
+
+    async def aclose(self, *, cancel_futures: bool = False, timeout: float | None = None) -> None:
+        """Shut the view down as `shutdown(wait=True)` does, without blocking the event loop.
+
+        The arguments and the errors are those of `shutdown`.  When the waiter is cancelled, the
+        shutdown goes on.
+
+        Example::
+
+            await view.aclose(timeout=10)
+        """
+        from treadle.executors._closing import end_in_thread
+
+        _shutdown.check_timeout(timeout, wait=True)
+        self._check_waiter()
+        self.shutdown(wait=False, cancel_futures=cancel_futures)
+        self._stop_iterations(True, False, whole_thread=False)
+        self.pool._run_what_waits()
+        if self._unfinished():
+            await end_in_thread(self, timeout)
+
+    def _check_waiter(self) -> None:
+        if self._has_task_here():
+            msg = "a task of this view cannot wait for its end: call shutdown(wait=False)"
+            raise RuntimeError(msg)
 
     def _results(
         self,
