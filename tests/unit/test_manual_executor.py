@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextvars
+import re
 import threading
 from typing import Any
 
@@ -137,10 +139,45 @@ def test_a_time_limit_begins_with_the_run() -> None:
     assert future.result() == [False, False, True]
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e300, 10**400])
 def test_time_only_passes(seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"0 seconds or more, not {seconds}"):
+    with pytest.raises(ValueError, match=re.escape(f"up to 1e+09, not {seconds}")):
         ManualExecutor().advance(seconds)
+
+
+@pytest.mark.parametrize("seconds", ["1", None, True, [1]])
+def test_time_is_a_number(seconds: Any) -> None:
+    with pytest.raises(TypeError, match="a number of seconds, not"):
+        ManualExecutor().advance(seconds)
+
+
+def test_time_does_not_overflow() -> None:
+    pool = ManualExecutor()
+    future = pool.options(deadline=1e9).submit(int)
+    pool.advance(1e9 - 1)
+    assert not future.done()
+    with pytest.raises(ValueError, match="up to"):
+        pool.advance(2)
+    pool.advance(1)
+    assert (future.done(), pool.now) == (True, 1e9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_workers": 2},
+        {"workers": 2},
+        {"thread_name_prefix": "thread"},
+        {"initializer": print, "initargs": (1,)},
+        {"keep_alive": 1, "min_workers": 1},
+        {"daemon": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_threads_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="no threads: it does not take") as caught:
+        ManualExecutor(**options)
+    assert all(option in str(caught.value) for option in options)
 
 
 @pytest.mark.parametrize("priority", [1, 5, 40])
@@ -189,6 +226,12 @@ def test_shutdown_runs_what_waits_or_cancels_it() -> None:
     with ManualExecutor() as pool:
         pool.submit(ran.append, 1)
     assert ran == [1]
+    pool = ManualExecutor()
+    pool.submit(ran.append, 1)
+    pool.shutdown(timeout=1)
+    assert ran.pop() == 1
+    with pytest.raises(ValueError, match="timeout must be a finite number"):
+        pool.shutdown(timeout=-1)
     pool = ManualExecutor()
     future = pool.submit(ran.append, 2)
     pool.shutdown(cancel_futures=True)
