@@ -115,6 +115,25 @@ def test_request_cancel_cancels_children_that_wait(make_executor: Callable[..., 
     parent.gate.open()
 
 
+def test_request_cancel_cancels_grandchildren_that_wait(make_executor: Callable[..., Any]) -> None:
+    pool, other = make_executor(2), make_executor(1)
+    gate, submitted = Gate(), threading.Event()
+    occupy(other, gate, 1)
+    grandchildren: list[Any] = []
+
+    def child() -> None:
+        grandchildren.append(other.submit(abs, -7))
+        submitted.set()
+        gate.wait()
+
+    parent = Parent(pool, lambda: [pool.submit(child)])
+    assert submitted.wait(LIMIT)
+    assert parent.future.request_cancel()
+    assert grandchildren[0].cancelled()
+    parent.gate.open()
+    gate.open()
+
+
 def test_children_of_other_pools_belong_to_the_family(
     pool: treadle.ThreadPoolExecutor, make_executor: Callable[..., Any]
 ) -> None:

@@ -121,6 +121,21 @@ def test_deadlines_pass_when_time_does() -> None:
     assert pool.now == 5.5
 
 
+def test_what_is_due_on_the_way_happens_at_its_own_time() -> None:
+    pool = ManualExecutor()
+    later: list[Any] = []
+    future = pool.options(deadline=3).submit(int)
+    future.add_done_callback(lambda _: later.append(pool.options(deadline=1).submit(int)))
+    pool.advance(3.5)
+    assert not later[0].done()
+    pool.advance(0.5)
+    assert isinstance(later[0].exception(0), DeadlineExceeded)
+    future = pool.options(deadline=3).submit(int)
+    future.add_done_callback(lambda _: later.append(pool.options(deadline=1).submit(int)))
+    pool.advance(10)
+    assert isinstance(later[1].exception(0), DeadlineExceeded)
+
+
 def test_a_time_limit_begins_with_the_run() -> None:
     pool = ManualExecutor()
 
@@ -219,6 +234,16 @@ def test_aging_keeps_the_order_of_equals() -> None:
         pool.advance(0.3)
     pool.run_all()
     assert ran == list(range(50))
+
+
+def test_aging_does_not_turn_the_worst_priorities_into_the_best() -> None:
+    pool = ManualExecutor(aging=1)
+    ran: list[int] = []
+    for priority in (2**63 - 1, 0, -(2**63), 2**63 - 2):
+        pool.submit(priority, ran.append, priority)
+    pool.run_all()
+    assert ran[:2] == [-(2**63), 0]
+    assert sorted(ran[2:]) == [2**63 - 2, 2**63 - 1]
 
 
 def test_shutdown_runs_what_waits_or_cancels_it() -> None:
