@@ -5,10 +5,9 @@ Thread safety: tasks run in the thread that tells them to; anything else may com
 
 from __future__ import annotations
 
-import math
-
 from treadle._core import ManualExecutor as NativeManualExecutor
 from treadle.executors import _shutdown
+from treadle.executors._seconds import MOST
 from treadle.executors.priority import PriorityExecutor
 
 TYPE_CHECKING = False  # see compat.py
@@ -16,6 +15,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["ManualExecutor"]
+
+_FOR_THREADS = (
+    "max_workers",
+    "workers",
+    "thread_name_prefix",
+    "initializer",
+    "initargs",
+    "min_workers",
+    "keep_alive",
+    "daemon",
+)
 
 
 class ManualExecutor(NativeManualExecutor, PriorityExecutor):
@@ -28,6 +38,9 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
     Args:
         **options: What `PriorityExecutor` takes, but for threads: `aging`, `propagate_context`, …
 
+    Raises:
+        TypeError: An option is for threads: there are none.
+
     Example::
 
         pool = ManualExecutor()
@@ -37,6 +50,10 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
     """
 
     def __init__(self, **options: Any) -> None:
+        for_threads = [option for option in _FOR_THREADS if option in options]
+        if for_threads:
+            msg = f"ManualExecutor has no threads: it does not take {', '.join(for_threads)}"
+            raise TypeError(msg)
         super().__init__(1, "manual", **options)
         self._run_by_hand()
         self._now = 0.0
@@ -89,12 +106,17 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
         Raises:
             ValueError: Time would go backwards, or never end.
 
+            TypeError: `seconds` is no number.
+
         Example::
 
             pool.advance(0.5)
         """
-        if not (math.isfinite(seconds) and seconds >= 0):
-            msg = f"time can be advanced by 0 seconds or more, not {seconds!r}"
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            msg = f"time is advanced by a number of seconds, not {seconds!r}"
+            raise TypeError(msg)
+        if not 0 <= seconds <= MOST - self._now:
+            msg = f"time can be advanced by 0 seconds or more, up to {MOST:g}, not {seconds!r}"
             raise ValueError(msg)
         self._now += seconds
         self._advance(seconds)
@@ -102,8 +124,15 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
     ) -> None:
-        """As the other executors': `wait` runs what waits, however long that takes."""
-        _shutdown.check_timeout(timeout, wait=wait)
+        """As the other executors': `wait` runs what waits, where they have threads for it."""
+        _shutdown.check_timeout(timeout, wait=wait)  # time does not pass meanwhile
         super().shutdown(wait=False, cancel_futures=cancel_futures)
         if wait:
-            self.run_all()
+            self._run_what_waits()
+
+    async def aclose(self, *, cancel_futures: bool = False, timeout: float | None = None) -> None:
+        """As `shutdown`: what waits runs now."""
+        self.shutdown(cancel_futures=cancel_futures, timeout=timeout)
+
+    def _run_what_waits(self) -> None:
+        self.run_all()

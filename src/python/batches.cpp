@@ -24,7 +24,14 @@ PyObject* submit_one_by_one(PyObject* self, PyObject* fn, const Batch& batch) {
     call.insert(call.end(), batch.arguments(i), batch.arguments(i) + batch.arity());
     const Ref future =
         Ref::steal(PyObject_Vectorcall(bound.get(), call.data(), call.size(), nullptr));
-    if (!future || PyList_Append(futures.get(), future.get()) < 0) return nullptr;
+    if (future && PyList_Append(futures.get(), future.get()) == 0) continue;
+    const SavedError saved;
+    for (Py_ssize_t k = PyList_GET_SIZE(futures.get()); k > 0; --k) {  // all or none
+      const Ref cancelled =
+          Ref::steal(PyObject_CallMethod(PyList_GET_ITEM(futures.get(), k - 1), "cancel", nullptr));
+      if (!cancelled) PyErr_Clear();
+    }
+    return nullptr;
   }
   return futures.release();
 }
@@ -46,12 +53,15 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
   if (!futures) return nullptr;
   const PoolPtr kept(pool);
   const Moment submission = pool->statistics().submission();
+  const bool limited = submitter_has_limits();
   std::vector<PyObject*> call(static_cast<std::size_t>(batch.arity()) + 1, fn);
   for (Py_ssize_t i = 0; i < batch.size(); ++i) {
     std::copy_n(batch.arguments(i), batch.arity(), call.begin() + 1);
-    PyObject* future = make_own_task(*pool, call.data(), batch.arity(), nullptr, submission);
-    if (future == nullptr) return nullptr;
-    PyList_SET_ITEM(futures.get(), i, future);
+    Ref future =
+        limited ? make_ordered_task(*pool, {call.data(), batch.arity(), nullptr}, {})
+                : Ref::steal(make_own_task(*pool, call.data(), batch.arity(), nullptr, submission));
+    if (!future) return nullptr;
+    PyList_SET_ITEM(futures.get(), i, future.release());
   }
   if (pool->bound() != nullptr) {
     return push_all_bounded(*pool, futures.get()) ? futures.release() : nullptr;
@@ -65,6 +75,9 @@ PyObject* submit_many(PyObject* self, PyObject* args) {
     while (Task* task = queue.pop_front()) Py_DECREF(static_cast<Future*>(task)->object());
     pool->raise_refused(pushed.refused, static_cast<std::uint64_t>(batch.size()));
     return nullptr;
+  }
+  for (Py_ssize_t i = 0; limited && i < batch.size(); ++i) {
+    watch_queued(PyList_GET_ITEM(futures.get(), i));
   }
   if (pool->follow_up_all(pushed)) return futures.release();
   const SavedError saved;
@@ -107,8 +120,10 @@ PyObject* map(PyObject* self, PyObject* args) {
 }
 
 PyObject* may_batch(PyObject* self, PyObject* iterables) {
+  // The items of a batch have no options of their own: not even a deadline that they inherit.
   return PyBool_FromLong(PyTuple_Check(iterables) && Batch::is_plain(iterables) &&
-                         uses_own_submit(self));
+                         uses_own_submit(self) &&
+                         (PyTuple_GET_SIZE(iterables) == 0 || !submitter_has_limits()));
 }
 
 }  // namespace treadle::python

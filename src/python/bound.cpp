@@ -134,6 +134,7 @@ bool push_run(Pool& pool, PyObject* futures, Py_ssize_t from, Py_ssize_t count) 
   }
   const Scheduler::Pushed pushed = pool.scheduler().push_all(queue);
   if (pushed.refused == Closed::kNo) {
+    for (Py_ssize_t i = from; i < from + count; ++i) watch_queued(PyList_GET_ITEM(futures, i));
     if (pool.follow_up_all(pushed)) return true;
     cancel_run(futures, from, from + count);  // no thread could be started, and there is none
     return false;

@@ -9,7 +9,7 @@ namespace treadle::python {
 
 namespace {
 
-thread_local Outsider* innermost = nullptr;
+thread_local Outsider* innermost_here = nullptr;
 
 int depth_of_worker() {
   PythonWorker* worker = PythonWorker::current();
@@ -65,23 +65,32 @@ Outsider::Outsider(Pool& pool, Future& future, const Call& call)
       call_(call),
       statistics_(pool.statistics().has_histograms()),
       worker_depth_(depth_of_worker()),
-      outer_(std::exchange(innermost, this)) {
+      outer_(std::exchange(innermost_here, this)) {
+  used_.store(true, std::memory_order_relaxed);
   pool.statistics().attach(statistics_);
 }
 
 Outsider::~Outsider() {
   pool_.statistics().detach(statistics_);
-  innermost = outer_;
+  innermost_here = outer_;
 }
 
-const Outsider* Outsider::current() {
-  return innermost != nullptr && innermost->worker_depth_ == depth_of_worker() ? innermost
-                                                                               : nullptr;
+const Outsider* Outsider::find_current() {
+  const Outsider* here = innermost_here;
+  return here != nullptr && here->worker_depth_ == depth_of_worker() ? here : nullptr;
+}
+
+const Outsider* Outsider::innermost() { return innermost_here; }
+
+Future* current_future() {
+  if (const Outsider* outsider = Outsider::current()) return &outsider->future();
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr ? worker->current_future() : nullptr;
 }
 
 std::uint64_t Outsider::restart_in_child(Pool& pool) {
   std::uint64_t running = 0;
-  for (Outsider* at = innermost; at != nullptr; at = at->outer_) {
+  for (Outsider* at = innermost_here; at != nullptr; at = at->outer_) {
     if (&at->pool_ != &pool) continue;
     running += pool.statistics().keep_in_child(at->statistics_);
     if (at->future_.was_asked_to_stop()) pool.statistics().abandon();
@@ -103,6 +112,7 @@ bool run_in_caller(Pool& pool, Future& future) {
   Ref context;
   bool interrupted = false;
   pool.scheduler().count_unqueued();
+  future.expire_if_late();
   if (future.start_out_of_turn(call, context)) {
     interrupted = run_as_outsider(pool, future, call, std::move(context));
   }

@@ -6,9 +6,13 @@
 // worker does.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+
 #include "python/call.hpp"
 #include "python/future.hpp"
 #include "python/pool.hpp"
+#include "python/python_worker.hpp"
 
 namespace treadle::python {
 
@@ -21,7 +25,12 @@ class Outsider {
   Outsider& operator=(const Outsider&) = delete;
 
   // The calling thread's, if its innermost task is run by one; else null.
-  [[nodiscard]] static const Outsider* current();
+  [[nodiscard]] static const Outsider* current() {
+    return used_.load(std::memory_order_relaxed) ? find_current() : nullptr;
+  }
+  // The calling thread's last one, whatever it runs inside of that; and the one before.
+  [[nodiscard]] static const Outsider* innermost();
+  [[nodiscard]] const Outsider* outer() const { return outer_; }
   [[nodiscard]] Future& future() const { return future_; }
   [[nodiscard]] const Call& call() const { return call_; }
   [[nodiscard]] WorkerStatistics& statistics() { return statistics_; }
@@ -31,6 +40,9 @@ class Outsider {
   [[nodiscard]] static std::uint64_t restart_in_child(Pool& pool);
 
  private:
+  [[nodiscard]] static const Outsider* find_current();
+
+  static inline std::atomic<bool> used_{false};  // relaxed: the thread that sets it sees it
   Pool& pool_;
   Future& future_;
   const Call& call_;
@@ -39,8 +51,26 @@ class Outsider {
   Outsider* const outer_;
 };
 
+// The future of the innermost task that the calling thread runs, as a worker or as an outsider; or
+// null.
+[[nodiscard]] Future* current_future();
+// Whether `wanted` accepts one of all the futures whose tasks the thread is in the middle of.
+template <class Wanted>
+[[nodiscard]] bool is_inside_task(Wanted wanted);
+
 // Runs a new future of the pool, which nobody else has seen.  False with an error set: it was not
 // run; or KeyboardInterrupt has ended it in the main thread, where it is meant for the caller, too.
 [[nodiscard]] bool run_in_caller(Pool& pool, Future& future);
+
+template <class Wanted>
+bool is_inside_task(Wanted wanted) {
+  for (const Outsider* at = Outsider::innermost(); at != nullptr; at = at->outer()) {
+    if (wanted(at->future())) return true;
+  }
+  PythonWorker* worker = PythonWorker::current();
+  return worker != nullptr &&
+         std::any_of(worker->running().begin(), worker->running().end(),
+                     [&](Future* future) { return future != nullptr && wanted(*future); });
+}
 
 }  // namespace treadle::python

@@ -20,13 +20,6 @@ PyTypeObject* task_type = nullptr;
 
 CurrentTask& task_of(PyObject* self) { return *reinterpret_cast<CurrentTask*>(self); }
 
-// The future of the calling thread's task, or null.
-Future* current_future() {
-  if (const Outsider* outsider = Outsider::current()) return &outsider->future();
-  PythonWorker* worker = PythonWorker::current();
-  return worker != nullptr ? worker->current_future() : nullptr;
-}
-
 const Call* current_call() {
   if (const Outsider* outsider = Outsider::current()) return &outsider->call();
   return PythonWorker::current()->current_call();

@@ -135,6 +135,17 @@ class Future : public Task {
   [[nodiscard]] bool set_options(std::unique_ptr<TimedOptions> options, bool always_ranked);
   // Null for most.
   [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
+  // Whether its end calls functions, of standard waiters or callbacks.
+  [[nodiscard]] bool calls_back() {
+    const ObjectLock lock(mutex_);
+    return attachments_ != nullptr &&
+           (attachments_->callbacks != nullptr || attachments_->waiters != nullptr);
+  }
+  // Its worker is about to start it: it fails as in `expire` if its deadline has passed already.
+  void expire_if_late() {
+    if (timed_ && limits()->is_late()) [[unlikely]]
+      expire();
+  }
   // Null for those without a limit.
   [[nodiscard]] TimedOptions* limits() const {
     return timed_ ? static_cast<TimedOptions*>(options()) : nullptr;
@@ -283,6 +294,7 @@ class Future : public Task {
   void take_call_locked(Call& call, Ref& context);
   void leave_rank();
   void drop_options();
+  const ParkingWord* publish(Ref outcome, Ending ending);
   [[nodiscard]] int begin(Call* call, Ref* context);
   // Notes that the future ends while its pool has not begun it.  Requires the object lock.
   void end_unstarted_locked(Ending ending) {

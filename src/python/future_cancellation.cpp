@@ -43,17 +43,21 @@ std::vector<Ref> Future::family() {
 }
 
 void Future::adopt(PyObject* child) {
-  std::vector<Ref> released;
-  bool asked = false;
+  Ref released;
+  std::vector<Ref> swept;
+  bool asked = false, hears_loop = false;
   {
     const ObjectLock lock(mutex_);
     if (done()) return;
     asked = (word_.load(std::memory_order_relaxed) & kCancelRequested) != 0;
     Family*& family = attachments_locked().family;
     if (family == nullptr) family = new Family;
-    family->add(child, released);
+    family->add(child, released, swept);
+    hears_loop = hears_loop_;
   }
   if (asked) of(child).ask_to_stop();
+  // The call itself looks when it likes; it may never do so again before the child has ended.
+  if (bound_to_loop_ && !hears_loop && !hear_from_loop()) PyErr_WriteUnraisable(object());
 }
 
 void Future::ask_to_stop() {

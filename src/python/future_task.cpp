@@ -138,8 +138,14 @@ Ending Future::ending_with(PyObject* exception) {
 }
 
 const ParkingWord* Future::announce(Ref outcome, Ending ending) {
+  const ParkingWord* waiting = publish(std::move(outcome), ending);
+  // Not before: whoever begins to watch it from now on finds that it is done.
   if (timed_) [[unlikely]]
     limits()->stop_watching(*this);
+  return waiting;
+}
+
+const ParkingWord* Future::publish(Ref outcome, Ending ending) {
   if (ending == Ending::kCancelled) [[unlikely]] {
     while (!end_cancelled()) PyErr_WriteUnraisable(object());  // a signal handler's: once more
     return nullptr;
@@ -186,8 +192,10 @@ void Future::cancel_for_pool() {
 }
 
 void Future::abandon_in_child() {
-  if (!done()) set_state(State::kCancelledAndNotified);
-  if (options() != nullptr) options()->end();
+  if (!done()) {
+    set_state(State::kCancelledAndNotified);
+    if (options() != nullptr) options()->end();
+  }
   (void)take_place();  // the places were counted anew
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "python/python_worker.hpp"
+#include "python/caller_runs.hpp"
 
 namespace treadle::python {
 
@@ -12,8 +12,7 @@ namespace {
 
 // The limits of the task that the calling thread runs, or null.
 const TimedOptions* limits_of_submitter() {
-  PythonWorker* worker = PythonWorker::current();
-  Future* task = worker != nullptr ? worker->current_future() : nullptr;
+  Future* task = current_future();
   return task != nullptr ? task->limits() : nullptr;
 }
 
@@ -26,6 +25,19 @@ Clock::time_point deadline_of(const Pool& pool, const Settings* settings) {
   const TimedOptions* outer = limits_of_submitter();
   const bool inherits = outer != nullptr && (settings == nullptr || settings->inherits);
   return inherits ? std::min(deadline, outer->stop_at()) : deadline;
+}
+
+// The settings of a view that leaves the priority open, for a task of which it is to be known.
+SettingsPtr with_priority(SettingsPtr view, std::int64_t priority) {
+  boost::intrusive_ptr<Settings> settings(new Settings);
+  settings->priority = priority;
+  settings->tells_priority = true;
+  if (view->name) settings->name = Ref::borrow(view->name.get());
+  settings->timeout = view->timeout;
+  settings->reservation = view->reservation;
+  settings->reserve = view->reserve;
+  settings->view = std::move(view);
+  return settings;
 }
 
 }  // namespace
@@ -49,7 +61,7 @@ bool read_call(const char* method, const Pool& pool, PyObject* const* arguments,
   }
   if (is_view && PyCallable_Check(arguments[0]) == 0) {
     PyErr_Format(PyExc_TypeError, "%s() of a view%s takes a function first, not %R", method,
-                 fixed ? " with a fixed priority" : "", arguments[0]);
+                 fixed ? " with a fixed priority" : " of a pool without priorities", arguments[0]);
     return false;
   }
   submission.arguments = arguments;
@@ -65,7 +77,11 @@ bool give_options(Future& future, Pool& pool, Order order) {
                      (order.settings && order.settings->timeout != Clock::duration::zero());
   if (!timed && !order.settings && !pool.ranks_all() && order.priority == 0) return true;
   const std::int64_t level = pool.level_of(order.priority);
-  if (!order.settings) order.settings = pool.remember(order.priority);
+  if (!order.settings) {
+    order.settings = pool.remember(order.priority);
+  } else if (pool.ages() && !order.settings->priority) {
+    order.settings = with_priority(std::move(order.settings), order.priority);
+  }
   if (timed) {
     limits_in_use.store(true, std::memory_order_relaxed);
     std::unique_ptr<TimedOptions> options(

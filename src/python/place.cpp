@@ -75,10 +75,7 @@ void serve(PlaceWaiter& waiter) {
 }
 
 Waiting::Waiting(Pool& owner, SettingsPtr common)
-    : PlaceWaiter(&serve),
-      pool(&owner),
-      settings(std::move(common)),
-      siblings(&waiters_here()) {}
+    : PlaceWaiter(&serve), pool(&owner), settings(std::move(common)), siblings(&waiters_here()) {}
 
 // What a waiter that has left the list owned, to be released without a lock.
 struct Left {

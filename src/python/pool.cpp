@@ -72,6 +72,7 @@ SettingsPtr Pool::latest_with(std::int64_t priority) {
   if (!latest_ || latest_->priority != priority) {
     boost::intrusive_ptr<Settings> fresh(new Settings);
     fresh->priority = priority;
+    fresh->tells_priority = true;
     latest_ = std::move(fresh);
   }
   return latest_;
@@ -279,7 +280,7 @@ void Pool::cancel_queued_of(const Settings& settings) {
   (void)end_all(scheduler_.withdraw_all([&](Task& task) {
     const TaskOptions* options =
         task.kind() == kFutureTask ? static_cast<Future&>(task).options() : nullptr;
-    return options != nullptr && options->settings() == &settings;
+    return options != nullptr && options->is_of(&settings);
   }),
                 [](Future& future) { future.cancel_for_pool(); });
 }

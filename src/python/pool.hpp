@@ -58,6 +58,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] SettingsPtr remember(std::int64_t priority) {
     return aging_ == 0 ? SettingsPtr() : latest_with(priority);
   }
+  [[nodiscard]] bool ages() const { return aging_ != 0; }
   // Null where the queue has no bound.
   [[nodiscard]] Bound* bound() { return bound_.get(); }
   // Before the pool is used.
@@ -154,7 +155,7 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   std::unique_ptr<Bound> bound_;
   const bool daemon_;
   std::atomic<bool> lags_{false};  // see follow_up_later
-  bool times_calls_ = false;  // guarded as seats_
+  bool times_calls_ = false;       // guarded as seats_
   const Ref executor_;
   bool ranks_all_ = false;
   double aging_ = 0;    // seconds a level; 0: none

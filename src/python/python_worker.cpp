@@ -121,6 +121,7 @@ int PythonWorker::run_by_hand(Pool& pool, PyObject* executor) {
 bool PythonWorker::run_if_queued(Future& future) {
   Call call;
   Ref context;
+  future.expire_if_late();
   if (!future.start_out_of_turn(call, context)) return false;
   if (future.holds_place()) give_back_place_of_void(future);
   TaskRunner(*this).run_out_of_turn(future, call, std::move(context));

@@ -35,6 +35,8 @@ class PythonWorker {
   [[nodiscard]] Future* current_future() const {
     return state_->running.empty() ? nullptr : state_->running.back();
   }
+  // All of them, the outermost first.
+  [[nodiscard]] const std::vector<Future*>& running() const { return state_->running; }
   [[nodiscard]] const Call* current_call() const { return state_->call; }
   // What `current_task()` gave to the innermost call; kept for its next look, until it ends.
   [[nodiscard]] Ref& task_view() { return state_->task_view; }

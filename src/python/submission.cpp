@@ -2,6 +2,7 @@
 
 #include "python/asyncio_code.hpp"
 #include "python/blocking_function.hpp"
+#include "python/caller_runs.hpp"
 #include "python/context.hpp"
 #include "python/loop_bridge.hpp"
 #include "python/python_worker.hpp"
@@ -49,9 +50,9 @@ namespace {
                                                  Py_ssize_t positional, PyObject* keyword_names,
                                                  Moment submission) {
   PyObject* task = make(pool, arguments, positional, keyword_names, submission);
-  if (PythonWorker* worker = PythonWorker::current(); worker != nullptr && task != nullptr)
+  if ((PythonWorker::current() != nullptr || Outsider::current() != nullptr) && task != nullptr)
       [[unlikely]] {
-    if (Future* submitter = worker->current_future()) submitter->adopt(task);
+    if (Future* submitter = current_future()) submitter->adopt(task);
   }
   return task;
 }
@@ -99,10 +100,15 @@ PyObject* make_own_task(Pool& pool, PyObject* const* arguments, Py_ssize_t posit
 }
 
 PyObject* push_to_queue(Pool* pool, PyObject* object) {
-  TimedOptions* limits = Future::of(object).limits();
+  const bool timed = Future::of(object).limits() != nullptr;
   PyObject* pushed = push(pool, object);
-  if (limits != nullptr && pushed != nullptr) limits->watch_queue(Future::of(pushed));
+  if (timed && pushed != nullptr) watch_queued(pushed);
   return pushed;
+}
+
+void watch_queued(PyObject* task) {
+  Future& future = Future::of(task);
+  if (TimedOptions* limits = future.limits()) limits->watch_queue(future);
 }
 
 Ref make_ordered_task(Pool& pool, const Submission& submission, Order order) {

@@ -23,6 +23,8 @@ namespace treadle::python {
 [[nodiscard]] Ref make_ordered_task(Pool& pool, const Submission& submission, Order order);
 // Queues a new task, whose reference is taken: a new one, or null with an error set.
 [[nodiscard]] PyObject* push_to_queue(Pool* pool, PyObject* task);
+// For tasks that were queued in another way, and that the caller holds.
+void watch_queued(PyObject* task);
 
 // ---- at once: a new reference to a future, or null with an error set
 

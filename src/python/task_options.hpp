@@ -28,6 +28,10 @@ struct Settings : Shared<Settings>, TaskClass {
   Clock::duration timeout{};
   bool inherits = true;        // the deadline of the task that submits
   ReservationPtr reservation;  // null: none
+  // The level is not the priority, which is here: the pool has aging.
+  bool tells_priority = false;
+  // For a task whose view leaves the priority open, but not the rest: that of the view.
+  boost::intrusive_ptr<const Settings> view;
 
   // How many of its tasks have not ended; who waits for none sleeps on it.
   mutable ParkingWord unfinished{0};
@@ -39,7 +43,7 @@ class TaskOptions : public Rank {
  public:
   TaskOptions(std::int64_t level, SettingsPtr common, std::int64_t deadline = kNoDeadline)
       : Rank(level, deadline, common.detach()) {
-    if (settings() != nullptr) settings()->unfinished.fetch_add(1, std::memory_order_relaxed);
+    if (settings() != nullptr) counted().unfinished.fetch_add(1, std::memory_order_relaxed);
   }
   ~TaskOptions() { (void)SettingsPtr(settings(), false); }
   TaskOptions(const TaskOptions&) = delete;
@@ -47,25 +51,35 @@ class TaskOptions : public Rank {
 
   // What `submit` or the view was given: with aging, the level is another.
   [[nodiscard]] std::int64_t priority() const {
-    return settings() != nullptr && settings()->priority ? *settings()->priority : level();
+    return settings() != nullptr && settings()->tells_priority ? *settings()->priority : level();
   }
   // Null: none.
   [[nodiscard]] const Settings* settings() const {
     return static_cast<const Settings*>(task_class());  // it has no others
+  }
+  // Whether it is a task of the view with these settings.
+  [[nodiscard]] bool is_of(const Settings* view) const {
+    return settings() != nullptr && &counted() == view;
   }
 
   // Once for each: the task has ended, or will never be queued.
   void end() const {
     if (settings() == nullptr) return;
     // Release: pairs with the acquire of whoever waits for the last one.
-    if (settings()->unfinished.fetch_sub(1, std::memory_order_release) == 1) {
-      unpark_all(&settings()->unfinished);
+    if (counted().unfinished.fetch_sub(1, std::memory_order_release) == 1) {
+      unpark_all(&counted().unfinished);
     }
   }
 
   // Python's allocator wastes nothing on blocks of this size.
   static void* operator new(std::size_t size) noexcept { return PyMem_Malloc(size); }
   static void operator delete(void* block) { PyMem_Free(block); }
+
+ private:
+  // Those that count it.
+  [[nodiscard]] const Settings& counted() const {
+    return settings()->view ? *settings()->view : *settings();
+  }
 };
 
 // A number that stands for a priority: an int, or something that can be used as one, but no bool.

@@ -21,16 +21,22 @@ class SystemTime final : public TimeKeeper {
         attended_.exchange(true, std::memory_order_relaxed)) {
       return true;
     }
-    const Ref module = Ref::steal(PyImport_ImportModule("treadle._time_limits"));
-    const Ref started =
-        module ? Ref::steal(PyObject_CallMethod(module.get(), "start", nullptr)) : Ref();
-    if (!started) attended_.store(false, std::memory_order_relaxed);  // the next one tries again
-    return static_cast<bool>(started);
+    if (start_thread()) return true;
+    attended_.store(false, std::memory_order_relaxed);  // the next one tries again
+    return false;
   }
+
+  void step_aside() override {
+    if (watching_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
+    // Where none can be started, those who are late find out from the clock themselves.
+    if (!start_thread()) PyErr_Clear();
+  }
+  void step_back() override { watching_.fetch_add(1, std::memory_order_relaxed); }
 
   // The thread's work.
   void serve() {
-    for (;;) {
+    watching_.fetch_add(1, std::memory_order_relaxed);
+    while (!may_leave()) {
       std::uint32_t seen = 0;
       const auto next = timers.next(seen);
       {
@@ -42,6 +48,7 @@ class SystemTime final : public TimeKeeper {
   }
 
   void restart_in_child() {
+    watching_.store(0, std::memory_order_relaxed);
     timers.reset_after_fork();
     // Their futures were given up, and with them what dead threads had of them.
     while (timers.pop_due(Clock::time_point::max()) != nullptr) continue;
@@ -49,7 +56,26 @@ class SystemTime final : public TimeKeeper {
   }
 
  private:
+  static bool start_thread() {
+    const Ref module = Ref::steal(PyImport_ImportModule("treadle._time_limits"));
+    return module && Ref::steal(PyObject_CallMethod(module.get(), "start", nullptr));
+  }
+
+  // One more than is needed stays, for the next callback.  True: the caller is not counted any
+  // more.
+  bool may_leave() {
+    constexpr int kMost = 2;
+    int watching = watching_.load(std::memory_order_relaxed);
+    while (watching > kMost) {
+      if (watching_.compare_exchange_weak(watching, watching - 1, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   std::atomic<bool> attended_{false};  // relaxed: whoever comes second waits for nothing
+  std::atomic<int> watching_{0};       // threads that do nothing else; relaxed: only counted
 };
 
 // Never destroyed: its thread outlives everything.
@@ -72,7 +98,10 @@ PyObject* serve(PyObject*, PyObject*) {
 void TimeKeeper::expire_due() {
   while (Timer* due = timers.pop_due(now())) {
     Future* future = static_cast<TimedOptions*>(due)->future();
+    const bool calls_back = future->calls_back();
+    if (calls_back) step_aside();
     future->expire();
+    if (calls_back) step_back();
     if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(future->object());
     Py_DECREF(future->object());
   }
@@ -107,6 +136,11 @@ TimedOptions::TimedOptions(std::int64_t level, Clock::time_point deadline, Setti
 std::optional<double> TimedOptions::seconds_left() const {
   if (stop_at_ == Clock::time_point::max()) return std::nullopt;
   return std::max(0.0, std::chrono::duration<double>(stop_at_ - keeper_->now()).count());
+}
+
+bool TimedOptions::is_late() const {
+  return deadline() != kNoDeadline &&
+         keeper_->now().time_since_epoch() >= std::chrono::nanoseconds(deadline());
 }
 
 void TimedOptions::watch_queue(Future& future) {

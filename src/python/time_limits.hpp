@@ -1,8 +1,9 @@
 // Deadlines and the longest run of tasks: a queued task whose time is up fails, a running one is
 // asked to stop.
 //
-// One thread serves all pools, started with the first limit.  A pool with a clock of its own
-// (testing.py) has no thread: whoever moves the clock does its work.
+// One thread serves all pools, started with the first limit.  Before it calls callbacks, which may
+// take long or wait for another limit, it sees to it that another thread has the watch.  A pool
+// with a clock of its own (testing.py) has no thread: whoever moves the clock does its work.
 //
 // Thread safety: any attached thread.
 // Invariants:
@@ -31,6 +32,9 @@ class TimeKeeper : public Shared<TimeKeeper> {
 
   // Ends, or asks to stop, whatever is due.
   void expire_due();
+  // The caller is about to run user code, and is back from it.
+  virtual void step_aside() {}
+  virtual void step_back() {}
 
   TimerQueue timers;
 };
@@ -51,6 +55,8 @@ class TimedOptions : public TaskOptions, public Timer {
   void watch_run(Future& future);
   // The future is done.
   void stop_watching(Future& future);
+  // Whether the deadline has passed for a task that has not started.
+  [[nodiscard]] bool is_late() const;
   // Whether the call has run long enough.
   [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
   // The latest that the call may run; max: no limit.

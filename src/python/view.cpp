@@ -1,6 +1,9 @@
 #include "python/view.hpp"
 
+#include <algorithm>
+
 #include "python/bounded_methods.hpp"
+#include "python/caller_runs.hpp"
 #include "python/heap_type.hpp"
 #include "python/helping.hpp"
 #include "python/python_worker.hpp"
@@ -21,13 +24,16 @@ struct View {
 
 HeapType<View> view_type;
 
-// The pool of a view that is not over; null with an error set.
+// Null with an error set.
+Pool* pool_behind(const View& view) {
+  if (view.executor) return pool_of(view.executor.get());
+  PyErr_SetString(PyExc_RuntimeError, "View.__init__() was not called");
+  return nullptr;
+}
+
+// The same for a view that is not over.
 Pool* open_pool_of(const View& view) {
-  if (!view.executor) {
-    PyErr_SetString(PyExc_RuntimeError, "View.__init__() was not called");
-    return nullptr;
-  }
-  Pool* pool = pool_of(view.executor.get());
+  Pool* pool = pool_behind(view);
   if (pool == nullptr || !view.over.load(std::memory_order_relaxed)) return pool;
   pool->raise_refused(Closed::kShutdown);
   return nullptr;
@@ -70,7 +76,10 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) { return view_type.al
 // A number of seconds, or None, which is zero.
 Clock::duration seconds_or_none(PyObject* object) {
   const double seconds = object == Py_None ? 0 : PyFloat_AsDouble(object);
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  const std::chrono::duration<double> given(seconds);
+  // However little it is, it is more than none.
+  const Clock::duration least(seconds > 0 ? 1 : 0);
+  return std::max(least, std::chrono::duration_cast<Clock::duration>(given));
 }
 
 // A new reservation, that of a view which this one stands upon, or none (None).  False with an
@@ -107,6 +116,7 @@ PyObject* see(PyObject* self, PyObject* args) {
     if (!read_priority(priority, level)) return nullptr;
     settings->priority = level;
   }
+  settings->tells_priority = pool->ages() && settings->priority;
   settings->deadline = seconds_or_none(deadline);
   settings->timeout = seconds_or_none(timeout);
   if (PyErr_Occurred() != nullptr) return nullptr;
@@ -126,56 +136,100 @@ PyObject* end(PyObject* self, PyObject* cancel_queued) {
   View& view = view_type.data(self);
   view.over.store(true, std::memory_order_relaxed);
   const int cancels = PyObject_IsTrue(cancel_queued);
-  Pool* pool = cancels > 0 && view.executor ? pool_of(view.executor.get()) : nullptr;
-  if (pool != nullptr) pool->cancel_queued_of(*view.settings);
-  if (PyErr_Occurred() != nullptr) return nullptr;
+  Pool* pool = cancels >= 0 ? pool_behind(view) : nullptr;
+  if (pool == nullptr) return nullptr;
+  if (cancels > 0) pool->cancel_queued_of(*view.settings);
   Py_RETURN_NONE;
+}
+
+// Whether the view has had its part in a reservation until now; from now on it has none.
+bool holds_reservation(View& view) {
+  return view.settings && view.settings->reservation &&
+         !view.released.exchange(true, std::memory_order_relaxed);
 }
 
 // _release(): keeps no workers for this view any more.
 PyObject* release(PyObject* self, PyObject*) {
   View& view = view_type.data(self);
-  if (!view.settings || !view.settings->reservation) Py_RETURN_NONE;
-  if (view.released.exchange(true, std::memory_order_relaxed)) Py_RETURN_NONE;
-  if (!view.settings->reservation->remove_view(false)) return nullptr;
+  if (holds_reservation(view) && !view.settings->reservation->remove_view(false)) return nullptr;
   Py_RETURN_NONE;
 }
 
-// _wait_for_all(): until every call of this view has ended.
-PyObject* wait_for_all(PyObject* self, PyObject*) {
+// _has_task_here(): whether the calling thread is inside of a call of this view.
+PyObject* has_task_here(PyObject* self, PyObject*) {
+  const View& view = view_type.data(self);
+  return PyBool_FromLong(is_inside_task([&](Future& future) {
+    const TaskOptions* options = future.options();
+    return !future.done() && options != nullptr && options->is_of(view.settings.get());
+  }));
+}
+
+// _unfinished(): how many calls of this view have not ended.  An event loop asks that is about to
+// wait for them: in a worker of the pool it must not hold them up.
+PyObject* unfinished(PyObject* self, PyObject*) {
+  const View& view = view_type.data(self);
+  const Pool* pool = pool_behind(view);
+  if (pool == nullptr) return nullptr;
+  const std::uint32_t left = view.settings->unfinished.load(std::memory_order_acquire);  // see end
+  PythonWorker* worker = PythonWorker::current();
+  if (left != 0 && worker != nullptr && &worker->pool() == pool) worker->expect_wait();
+  return PyLong_FromUnsignedLong(left);
+}
+
+// _wait_for_all(timeout): until every call of this view has ended; False when the time is up.
+PyObject* wait_for_all(PyObject* self, PyObject* timeout) {
+  Deadline deadline;
+  if (pool_behind(view_type.data(self)) == nullptr || !parse_timeout(timeout, deadline)) {
+    return nullptr;
+  }
   const SettingsPtr settings = view_type.data(self).settings;
-  if (!settings) Py_RETURN_NONE;
   // A worker that waits here for tasks of its own pool must not hold them up.
   const BlockedWorker blocked(PythonWorker::current());
   for (;;) {
     // Pairs with the release in `TaskOptions::end`.
     const std::uint32_t left = settings->unfinished.load(std::memory_order_acquire);
-    if (left == 0) Py_RETURN_NONE;
-    if (wait_for_change(settings->unfinished, left, std::nullopt) == Waited::kError) return nullptr;
+    if (left == 0) Py_RETURN_TRUE;
+    switch (wait_for_change(settings->unfinished, left, deadline)) {
+      case Waited::kError:
+        return nullptr;
+      case Waited::kTimedOut:
+        if (settings->unfinished.load(std::memory_order_acquire) == 0) Py_RETURN_TRUE;
+        Py_RETURN_FALSE;
+      case Waited::kLookAgain:
+        break;
+    }
   }
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(view_type.data(self).executor.get());
+  const View& view = view_type.data(self);
+  Py_VISIT(view.executor.get());
+  if (view.settings && !view.settings->is_shared()) {  // else its tasks, too, keep what is there
+    Py_VISIT(view.settings->name.get());
+    Py_VISIT(view.settings->context.get());
+  }
   return visit_dictionary(self, visit, arg);
 }
 
+// Garbage collections come at any moment, also while `threading` holds a lock that the start of a
+// thread needs.
+void release_quietly(View& view) {
+  if (holds_reservation(view)) (void)view.settings->reservation->remove_view(true);
+}
+
 int clear(PyObject* self) {
-  const Ref executor = std::move(view_type.data(self).executor);
+  View& view = view_type.data(self);
+  release_quietly(view);
+  const Ref executor = std::move(view.executor);
+  const SettingsPtr settings = std::move(view.settings);
   clear_dictionary(self);
   return 0;
 }
 
 void deallocate(PyObject* self) {
-  view_type.deallocate(self, deallocate, [](PyObject* object) {
-    View& view = view_type.data(object);
-    const bool holds = view.settings && view.settings->reservation &&
-                       !view.released.exchange(true, std::memory_order_relaxed);
-    // Garbage collections come at any moment, also while `threading` holds a lock that the start of
-    // a thread needs.
-    if (holds) (void)view.settings->reservation->remove_view(true);
-  });
+  view_type.deallocate(self, deallocate,
+                       [](PyObject* object) { release_quietly(view_type.data(object)); });
 }
 
 }  // namespace
@@ -195,7 +249,9 @@ bool make_view_type(PyObject* module) {
       {"_see", see, METH_VARARGS, nullptr},
       {"_end", end, METH_O, nullptr},
       {"_release", release, METH_NOARGS, nullptr},
-      {"_wait_for_all", wait_for_all, METH_NOARGS, nullptr},
+      {"_has_task_here", has_task_here, METH_NOARGS, nullptr},
+      {"_unfinished", unfinished, METH_NOARGS, nullptr},
+      {"_wait_for_all", wait_for_all, METH_O, nullptr},
       {}};
   static PyType_Slot slots[] = {
       {Py_tp_doc, const_cast<char*>("The native half of what `options` of an executor gives.")},

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import builtins
 import concurrent.futures
+import gc
 import os
+import sysconfig
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import treadle
 from support.processes import run_python
-from support.waiting import LIMIT, Gate, occupy
+from support.references import eventually_dead
+from support.waiting import LIMIT, Gate, eventually, in_thread, occupy
 from treadle.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ def test_a_task_that_waits_too_long_fails_while_all_workers_are_busy(
     future = executor.options(deadline=SOON).submit(ran.set)
     future.add_done_callback(called_back.append)
     assert isinstance(future.exception(LIMIT), DeadlineExceeded)
-    assert called_back == [future]
+    assert eventually(lambda: called_back == [future])
     assert executor._queue_size() == 0
     gate.open()
     executor.shutdown()
@@ -61,6 +65,46 @@ def test_a_task_that_starts_in_time_has_no_error(executor: Any) -> None:
     assert [view.submit(abs, -number).result(LIMIT) for number in range(50)] == list(range(50))
     left = view.submit(seconds_left).result(LIMIT)
     assert 0 < left <= LIMIT
+
+
+@pytest.mark.parametrize("policy", ["block", "raise", "run", "drop_oldest"])
+def test_an_expired_task_leaves_its_place_in_a_bounded_queue(
+    make_executor: Callable[..., Any], gate: Gate, policy: str
+) -> None:
+    pool = make_executor(1, max_pending=2, when_full=policy)
+    occupy(pool, gate, 1)
+    view = pool.options(deadline=SOON)
+    seen: list[Any] = []
+    for _ in range(3):
+        futures = [view.submit(abs, -1) for _ in range(2)]
+        futures[0].add_done_callback(lambda _: seen.append(pool.try_submit(abs, -7)))
+        for future in futures:
+            assert isinstance(future.exception(LIMIT), DeadlineExceeded)
+        assert eventually(lambda: len(seen) == 1), "callbacks find room"
+        assert seen.pop().cancel()
+    assert [pool.try_submit(abs, -1) is not None for _ in range(3)] == [True, True, False]
+    gate.open()
+
+
+@pytest.mark.skipif(sysconfig.get_config_var("Py_GIL_DISABLED") == 1, reason="nobody waits there")
+def test_a_task_does_not_start_after_its_deadline() -> None:
+    """Also when its worker comes before whoever watches the clock."""
+    output = run_python(
+        "import sys, treadle\n",
+        """
+        pool = treadle.ThreadPoolExecutor(1)
+        urgent, view = pool.options(priority=-1), pool.options(deadline=0.02)
+        ran = []
+        for executor in urgent, view:
+            executor.submit(int).exception()
+        sys.setswitchinterval(1)
+        hog = urgent.submit(sum, range(10**7))  # keeps the interpreter to itself
+        late = view.submit(ran.append, 1)
+        sys.setswitchinterval(0.005)
+        print(type(late.exception(30)).__name__, ran)
+        """,
+    )
+    assert output == "DeadlineExceeded []\n"
 
 
 def test_waiters_of_all_kinds_see_the_end(executor: Any, workers: int, gate: Gate) -> None:
@@ -92,6 +136,25 @@ def test_a_running_task_is_asked_to_stop(executor: Any, option: str) -> None:
     assert view.submit(wait_until_asked).result(LIMIT) is True
 
 
+@pytest.mark.parametrize(("deadline", "timeout"), [(SOON, LIMIT), (10 * LIMIT, SOON)])
+def test_whichever_limit_is_first(executor: Any, deadline: float, timeout: float) -> None:
+    view = executor.options(deadline=deadline, timeout=timeout)
+    future = view.submit(wait_until_asked)
+    assert future.exception(LIMIT) is None or timeout == LIMIT  # it may not have started in time
+    assert future.exception() is not None or future.result() is True
+    left = executor.options(deadline=LIMIT, timeout=10 * LIMIT).submit(seconds_left).result(LIMIT)
+    assert left <= LIMIT
+
+
+def test_a_time_limit_counts_for_what_runs_out_of_turn(make_executor: Callable[..., Any]) -> None:
+    pool = make_executor(1)
+
+    def outer() -> Any:
+        return pool.options(timeout=SOON).submit(wait_until_asked).result()
+
+    assert pool.submit(outer).result(LIMIT) is True
+
+
 def test_a_task_that_stops_when_asked_is_cancelled(executor: Any) -> None:
     def poll() -> None:
         while True:
@@ -121,6 +184,15 @@ def test_a_cancelled_task_is_not_failed_later(executor: Any, workers: int, gate:
     assert future.cancelled()
 
 
+def test_a_cancelled_task_is_not_watched(executor: Any, workers: int, gate: Gate) -> None:
+    occupy(executor, gate, workers)
+    future = executor.options(deadline=3600).submit(abs, -1)
+    assert future.cancel()
+    reference = weakref.ref(future)
+    del future
+    assert eventually_dead(reference)
+
+
 def test_tasks_inherit_the_deadline_of_the_task_that_submits(executor: Any) -> None:
     plain: list[Callable[[], Any]] = [
         lambda: executor.submit(seconds_left),
@@ -142,16 +214,96 @@ def test_tasks_inherit_the_deadline_of_the_task_that_submits(executor: Any) -> N
     assert executor.submit(outer, plain[0]).result(LIMIT) is None
 
 
+@pytest.mark.parametrize("options", [{}, {"max_pending": 50}])
+def test_batches_inherit_the_deadline(
+    make_executor: Callable[..., Any], options: dict[str, Any]
+) -> None:
+    pool = make_executor(2, **options)
+
+    def look(_: object) -> float | None:
+        return seconds_left()
+
+    def outer() -> list[float | None]:
+        seen = [future.result() for future in pool.submit_many(look, [1, 2])]
+        for method in (pool.map, pool.map_unordered, pool.stream):
+            seen += method(look, [1, 2])
+        return seen
+
+    seen = pool.options(deadline=LIMIT).submit(outer).result(LIMIT)
+    assert len(seen) == 8
+    assert all(left is not None and 0 < left <= LIMIT for left in seen)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_pending": 50}])
+def test_what_a_batch_has_inherited_is_watched(
+    make_executor: Callable[..., Any], gate: Gate, options: dict[str, Any]
+) -> None:
+    pool, other = make_executor(1), make_executor(1, **options)
+    occupy(other, gate, 1)
+    view = pool.options(deadline=10 * SOON)
+    futures = view.submit(other.submit_many, abs, [-1, -2]).result(LIMIT)
+    for future in futures:
+        assert isinstance(future.exception(LIMIT), DeadlineExceeded)
+
+
+def test_no_deadline_is_too_short(executor: Any, workers: int, gate: Gate) -> None:
+    occupy(executor, gate, workers)
+    for deadline in (1e-12, 5e-324):
+        future = executor.options(deadline=deadline).submit(abs, -1)
+        assert isinstance(future.exception(LIMIT), DeadlineExceeded)
+    gate.open()
+    for timeout in (1e-12, 5e-324):
+        assert executor.options(timeout=timeout).submit(wait_until_asked).result(LIMIT) is True
+
+
+def test_callbacks_that_wait_hold_up_no_other_deadline(
+    make_executor: Callable[..., Any], gate: Gate
+) -> None:
+    """Each waits for the next one's end, in the thread that watches the clock."""
+    pool = make_executor(1)
+    occupy(pool, gate, 1)
+    ended = [threading.Event() for _ in range(5)]
+    futures = [
+        pool.options(deadline=(1 + number) * SOON).submit(abs, -1) for number in range(len(ended))
+    ]
+    for number, future in enumerate(futures[:-1]):
+        future.add_done_callback(
+            lambda _, number=number: (futures[number + 1].exception(LIMIT), ended[number].set())
+        )
+    futures[-1].add_done_callback(lambda _: ended[-1].set())
+    assert all(event.wait(LIMIT) for event in ended)
+    assert isinstance(pool.options(deadline=SOON).submit(abs, -1).exception(LIMIT), TimeoutError)
+
+    def of_the_clock() -> int:
+        return sum(thread.name == "treadle-time-limits" for thread in threading.enumerate())
+
+    assert of_the_clock() >= 1
+    pool.options(deadline=SOON).submit(abs, -1).exception(LIMIT)
+    assert eventually(lambda: of_the_clock() <= 2)
+
+
 def test_nobody_keeps_a_future_whose_time_has_not_come(executor: Any) -> None:
-    import weakref
-
-    from support.references import eventually_dead
-
     future = executor.options(deadline=10 * LIMIT).submit(abs, -1)
     assert future.result(LIMIT) == 1
     reference = weakref.ref(future)
     del future
     assert eventually_dead(reference)
+
+
+@pytest.mark.worker_counts(8)
+def test_no_done_future_is_watched(executor: Any) -> None:
+    """However the end of a call and the beginning of the watch race."""
+    view = executor.options(deadline=3600)
+    references: list[Any] = []
+
+    def submit_many() -> None:
+        references.extend(weakref.ref(view.submit(int)) for _ in range(2000))
+
+    for thread in [in_thread(submit_many) for _ in range(4)]:
+        thread.get()
+    executor.shutdown()
+    gc.collect()
+    assert sum(reference() is not None for reference in references) == 0
 
 
 def test_a_refused_task_is_not_watched(make_executor: Callable[..., Any]) -> None:

@@ -36,6 +36,12 @@ def test_a_result_that_contains_its_own_future(executor: ThreadPoolExecutor) -> 
     assert dead(*make())
 
 
+def test_results_of_c_functions_do_not_heap_up(executor: ThreadPoolExecutor) -> None:
+    """On free-threaded builds they wait for the thread that made them to let them go."""
+    references = [weakref.ref(executor.submit(Thing).result(LIMIT)) for _ in range(300)]
+    assert sum(reference() is not None for reference in references) < 50
+
+
 def test_an_atomic_result_beside_a_cycle(executor: ThreadPoolExecutor) -> None:
     """Being untracked for its result must not hide what else the future refers to."""
 

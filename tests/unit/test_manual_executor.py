@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextvars
+import re
 import threading
 from typing import Any
 
@@ -119,6 +121,21 @@ def test_deadlines_pass_when_time_does() -> None:
     assert pool.now == 5.5
 
 
+def test_what_is_due_on_the_way_happens_at_its_own_time() -> None:
+    pool = ManualExecutor()
+    later: list[Any] = []
+    future = pool.options(deadline=3).submit(int)
+    future.add_done_callback(lambda _: later.append(pool.options(deadline=1).submit(int)))
+    pool.advance(3.5)
+    assert not later[0].done()
+    pool.advance(0.5)
+    assert isinstance(later[0].exception(0), DeadlineExceeded)
+    future = pool.options(deadline=3).submit(int)
+    future.add_done_callback(lambda _: later.append(pool.options(deadline=1).submit(int)))
+    pool.advance(10)
+    assert isinstance(later[1].exception(0), DeadlineExceeded)
+
+
 def test_a_time_limit_begins_with_the_run() -> None:
     pool = ManualExecutor()
 
@@ -137,10 +154,45 @@ def test_a_time_limit_begins_with_the_run() -> None:
     assert future.result() == [False, False, True]
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e300, 10**400])
 def test_time_only_passes(seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"0 seconds or more, not {seconds}"):
+    with pytest.raises(ValueError, match=re.escape(f"up to 1e+09, not {seconds}")):
         ManualExecutor().advance(seconds)
+
+
+@pytest.mark.parametrize("seconds", ["1", None, True, [1]])
+def test_time_is_a_number(seconds: Any) -> None:
+    with pytest.raises(TypeError, match="a number of seconds, not"):
+        ManualExecutor().advance(seconds)
+
+
+def test_time_does_not_overflow() -> None:
+    pool = ManualExecutor()
+    future = pool.options(deadline=1e9).submit(int)
+    pool.advance(1e9 - 1)
+    assert not future.done()
+    with pytest.raises(ValueError, match="up to"):
+        pool.advance(2)
+    pool.advance(1)
+    assert (future.done(), pool.now) == (True, 1e9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_workers": 2},
+        {"workers": 2},
+        {"thread_name_prefix": "thread"},
+        {"initializer": print, "initargs": (1,)},
+        {"keep_alive": 1, "min_workers": 1},
+        {"daemon": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_threads_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="no threads: it does not take") as caught:
+        ManualExecutor(**options)
+    assert all(option in str(caught.value) for option in options)
 
 
 @pytest.mark.parametrize("priority", [1, 5, 40])
@@ -184,11 +236,27 @@ def test_aging_keeps_the_order_of_equals() -> None:
     assert ran == list(range(50))
 
 
+def test_aging_does_not_turn_the_worst_priorities_into_the_best() -> None:
+    pool = ManualExecutor(aging=1)
+    ran: list[int] = []
+    for priority in (2**63 - 1, 0, -(2**63), 2**63 - 2):
+        pool.submit(priority, ran.append, priority)
+    pool.run_all()
+    assert ran[:2] == [-(2**63), 0]
+    assert sorted(ran[2:]) == [2**63 - 2, 2**63 - 1]
+
+
 def test_shutdown_runs_what_waits_or_cancels_it() -> None:
     ran: list[int] = []
     with ManualExecutor() as pool:
         pool.submit(ran.append, 1)
     assert ran == [1]
+    pool = ManualExecutor()
+    pool.submit(ran.append, 1)
+    pool.shutdown(timeout=1)
+    assert ran.pop() == 1
+    with pytest.raises(ValueError, match="timeout must be a finite number"):
+        pool.shutdown(timeout=-1)
     pool = ManualExecutor()
     future = pool.submit(ran.append, 2)
     pool.shutdown(cancel_futures=True)
@@ -209,3 +277,77 @@ def test_shutdown_takes_a_time_limit_which_it_cannot_exceed() -> None:
     future = pool.submit(int)
     pool.shutdown(timeout=0)
     assert future.result() == 0
+
+
+def test_the_asynchronous_end_runs_what_waits_or_cancels_it() -> None:
+    async def main() -> list[Any]:
+        async with ManualExecutor() as pool:
+            ran = pool.submit(abs, -1)
+        pool = ManualExecutor()
+        cancelled = pool.submit(abs, -1)
+        await pool.aclose(cancel_futures=True, timeout=1)
+        pool = ManualExecutor()
+        async with pool.options(name="view") as view:
+            of_view = view.submit(abs, -2)
+        return [ran.result(0), cancelled.cancelled(), of_view.result(0)]
+
+    assert asyncio.run(main()) == [1, True, 2]
+
+
+def test_the_end_of_a_view_runs_what_waits() -> None:
+    pool = ManualExecutor()
+    with pool.options(name="view") as view:
+        future = view.submit(abs, -1)
+    assert future.result(0) == 1
+    view = pool.options(name="view")
+    future = view.submit(abs, -1)
+    view.shutdown(cancel_futures=True)
+    assert future.cancelled()
+
+
+@pytest.mark.parametrize("aging", [None, 1])
+def test_a_task_knows_its_priority(aging: float | None) -> None:
+    """Whatever its level in the queue."""
+    pool = ManualExecutor(aging=aging)
+    views = [pool, pool.options(name="view"), pool.options(deadline=9, timeout=9)]
+    futures = [view.submit(3, treadle.current_task) for view in views]
+    futures += [view.submit(treadle.current_task) for view in views]
+    futures += [view.options(priority=-2).submit(treadle.current_task) for view in views]
+    with pool.options(name="counted") as counted:
+        futures.append(counted.submit(7, treadle.current_task))
+    tasks: list[Any] = [future.result(0) for future in futures]
+    assert [task.priority for task in tasks] == [3, 3, 3, 0, 0, 0, -2, -2, -2, 7]
+    assert [task.name for task in tasks][1] == "view"
+    assert tasks[2].deadline is not None
+
+
+def test_a_task_knows_its_new_priority() -> None:
+    pool = ManualExecutor()
+    futures = [each.submit(treadle.current_task) for each in (pool, pool.options(priority=2))]
+    for future in futures:
+        assert pool.reprioritize(future, 5)
+    pool.run_all()
+    assert [future.result(0).priority for future in futures] == [5, 5]
+
+
+def test_a_view_cancels_its_own_with_aging() -> None:
+    pool = ManualExecutor(aging=1)
+    view = pool.options(name="view")
+    mine, other = view.submit(3, abs, -1), pool.submit(3, abs, -1)
+    view.shutdown(wait=False, cancel_futures=True)
+    assert (mine.cancelled(), other.cancelled()) == (True, False)
+
+
+def test_what_is_late_from_the_beginning_does_not_run() -> None:
+    pool = ManualExecutor()
+    ran: list[int] = []
+
+    def outer() -> Any:
+        pool.advance(5)
+        return pool.submit(ran.append, 1)
+
+    future = pool.options(timeout=3).submit(outer)
+    pool.run_all()
+    with pytest.raises(DeadlineExceeded):
+        future.result(0).result(0)
+    assert ran == []

@@ -12,12 +12,14 @@ import threading
 from treadle._core import Future
 from treadle.errors import InvalidStateError
 from treadle.executors import _shutdown
+from treadle.executors._options import pool_of
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from treadle.executors.thread import ThreadPoolExecutor
+    from treadle.executors.view import View
 
-__all__ = ["shut_down_in_thread"]
+__all__ = ["end_in_thread", "shut_down_in_thread"]
 
 
 async def shut_down_in_thread(
@@ -34,22 +36,27 @@ async def shut_down_in_thread(
         running.stop_those_of(pool, running.current_reader(), whole_thread=False)
     if pool._thread_count() == 0 and not any(thread.is_alive() for thread in threads()):
         return
+    await end_in_thread(pool, timeout)
+
+
+async def end_in_thread(executor: ThreadPoolExecutor | View, timeout: float | None) -> None:
+    """Wait for the end of one that takes no more calls."""
     over: Future[None] = Future()
     # A daemon: at exit the workers are joined anyway, and nobody waits for this one any more.
     helper = threading.Thread(
         target=_join,
-        args=(pool, timeout, over),
-        name=f"{pool._thread_name_prefix}-aclose",
+        args=(executor, timeout, over),
+        name=f"{pool_of(executor)._thread_name_prefix}-aclose",
         daemon=True,
     )
     helper.start()
     await over
 
 
-def _join(pool: ThreadPoolExecutor, timeout: float | None, over: Future[None]) -> None:
+def _join(executor: ThreadPoolExecutor | View, timeout: float | None, over: Future[None]) -> None:
     failure = None
     try:
-        pool.shutdown(wait=True, timeout=timeout)
+        executor.shutdown(wait=True, timeout=timeout)
     except BaseException as error:
         failure = error
     with contextlib.suppress(InvalidStateError):  # its awaiter was cancelled

@@ -5,6 +5,8 @@ The views themselves are imported by the first call: most programmes have none.
 
 from __future__ import annotations
 
+from treadle._core import View as NativeView
+
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from contextvars import Context
@@ -12,9 +14,14 @@ if TYPE_CHECKING:
 
     from treadle.executors.view import View
 
-__all__ = ["NOT_GIVEN", "WithOptions"]
+__all__ = ["NOT_GIVEN", "WithOptions", "pool_of"]
 
 NOT_GIVEN: Any = object()
+
+
+def pool_of(executor: Any) -> Any:
+    """The pool that a view is a view of; anything else itself."""
+    return executor.pool if isinstance(executor, NativeView) else executor
 
 
 class WithOptions:
@@ -31,7 +38,7 @@ class WithOptions:
         name: str | None = NOT_GIVEN,
         context: Context | None = NOT_GIVEN,
         reserve: int | None = NOT_GIVEN,
-        inherit: bool = NOT_GIVEN,
+        inherit: bool | None = NOT_GIVEN,
     ) -> View:
         """Return an executor that submits to this same pool, with options for each of its tasks.
 
@@ -56,11 +63,12 @@ class WithOptions:
                 `max_pending` holds for them and for the others separately. It ends with the view:
                 by `shutdown`, by the end of its `with` block, or when nobody has it any more.
 
-            inherit: Whether a task submitted by a running one has that one's deadline.
+            inherit: Whether a task that is submitted from within another has the deadline of that
+                one, too, and is asked to stop when that one is.
 
         Raises:
-            TypeError: A priority or a number of workers that is no int, a name that is no string, a
-                context that is none.
+            TypeError: A priority or a number of workers that is no int, a time that is no number, a
+                name that is no string, a context that is none, an `inherit` that is no bool.
 
             ValueError: A priority beyond 64 bits, a time that is not positive or not finite, or a
                 reservation that leaves no worker for other tasks.

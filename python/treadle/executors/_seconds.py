@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+__all__ = ["MOST", "check_seconds"]
 
-__all__ = ["check_seconds"]
+MOST = 1e9
+"""Thirty years: beyond that the clock's nanoseconds overflow sooner or later."""
 
-_MOST = 1e9  # thirty years: beyond that the clock's nanoseconds overflow sooner or later
+_MANY = 10**400
 
 
 def check_seconds(seconds: object, name: str) -> None:
@@ -16,6 +17,11 @@ def check_seconds(seconds: object, name: str) -> None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         msg = f"{name} must be a number of seconds or None, not {seconds!r}"
         raise TypeError(msg)
-    if not (math.isfinite(seconds) and 0 < seconds <= _MOST):
-        msg = f"{name} must be positive, finite and at most {_MOST:g} seconds, not {seconds!r}"
+    if not 0 < seconds <= MOST:
+        given = (
+            repr(seconds)
+            if type(seconds) is float or seconds < _MANY
+            else "a number with too many digits to show"
+        )
+        msg = f"{name} must be positive, finite and at most {MOST:g} seconds, not {given}"
         raise ValueError(msg)

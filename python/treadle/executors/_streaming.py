@@ -170,7 +170,9 @@ class Streaming:
     ) -> None:
         await self.aclose()
 
-    def _stop_iterations(self, wait: bool, cancel_futures: bool) -> None:
+    def _stop_iterations(
+        self, wait: bool, cancel_futures: bool, *, whole_thread: bool = True
+    ) -> None:
         """Stop the generators that would keep `shutdown` waiting for its own caller."""
         running = sys.modules.get("treadle.streaming.running")
         if running is None:
@@ -178,4 +180,4 @@ class Streaming:
         if cancel_futures:
             running.stop_all(self)
         elif wait:
-            running.stop_those_of(self, running.current_reader(), whole_thread=True)
+            running.stop_those_of(self, running.current_reader(), whole_thread=whole_thread)

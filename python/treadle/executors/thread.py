@@ -240,6 +240,9 @@ class ThreadPoolExecutor(Bounded, Streaming, WithOptions, Resizing, Executor):
         if wait:
             _shutdown.join(self, timeout, deadline)
 
+    def _run_what_waits(self) -> None:
+        """Run it in this thread, which is about to wait for it, where there are no others."""
+
     # ---- what the native half calls
 
     def _start_worker(self, worker: Worker) -> WorkerThread:

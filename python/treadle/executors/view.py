@@ -12,6 +12,8 @@ import sys
 from contextvars import Context
 
 from treadle._core import View as NativeView
+from treadle.errors import ShutdownTimeout
+from treadle.executors import _shutdown
 from treadle.executors._bounded import Bounded
 from treadle.executors._mapping import results
 from treadle.executors._options import WithOptions
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from treadle.executors.thread import ThreadPoolExecutor
+    from treadle.statistics import ExecutorStatistics
 
     T = TypeVar("T")
 
@@ -49,6 +52,10 @@ def _check(given: dict[str, Any]) -> None:
     name, context, reserve = given.get("name"), given.get("context"), given.get("reserve")
     if name is not None and not isinstance(name, str):
         msg = f"name must be a string or None, not {name!r}"
+        raise TypeError(msg)
+    inherit = given.get("inherit")
+    if inherit is not None and not isinstance(inherit, bool):
+        msg = f"inherit must be True, False or None, not {inherit!r}"
         raise TypeError(msg)
     if context is not None and not isinstance(context, Context):
         msg = f"context must be a contextvars.Context or None, not {context!r}"
@@ -78,7 +85,7 @@ class View(Streaming, Bounded, WithOptions, NativeView):
             given.get("timeout"),
             given.get("name"),
             given.get("context"),
-            given.get("inherit", True),
+            given.get("inherit") is not False,
             reserve,
         )
 
@@ -127,9 +134,23 @@ class View(Streaming, Bounded, WithOptions, NativeView):
         if not iterables:
             msg = "submit_many() needs a callable and at least one iterable"
             raise TypeError(msg)
-        return [self.submit(fn, *args) for args in zip(*iterables)]  # noqa: B905
+        futures: list[Any] = []
+        try:
+            for args in list(zip(*iterables)):  # noqa: B905  # the shortest one ends the calls
+                futures.append(self.submit(fn, *args))  # noqa: PERF401
+        except BaseException:
+            while futures:  # all or none, as far as they have not started
+                futures.pop().cancel()
+            raise
+        return futures
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def statistics(self) -> ExecutorStatistics:
+        """As `ThreadPoolExecutor.statistics`, of the whole pool."""
+        return self.pool.statistics()
+
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> None:
         """Take no more calls by way of this view; the pool goes on.
 
         What was reserved for it is free for other tasks when this returns.
@@ -138,10 +159,65 @@ class View(Streaming, Bounded, WithOptions, NativeView):
             wait: Whether to wait until the calls of this view have ended.
 
             cancel_futures: Whether to cancel those that have not started.
+
+            timeout: Seconds to wait; None for ever.
+
+        Raises:
+            ShutdownTimeout: Calls have not ended when the time is up.
+
+            RuntimeError: A task of this view waits for itself.
+
+            ValueError: `timeout` is negative or not finite, or given with `wait=False`.
+
+            TypeError: `timeout` is no number.
+
+        Example::
+
+            with pool.options(deadline=5) as view:
+                view.submit(fetch, url)
         """
+        _shutdown.check_timeout(timeout, wait=wait)
         self._end(cancel_futures)
         try:
+            self._stop_iterations(wait, cancel_futures)
             if wait:
-                self._wait_for_all()
+                self._wait(timeout)
         finally:
             self._release()
+
+    async def aclose(self, *, cancel_futures: bool = False, timeout: float | None = None) -> None:
+        """Shut the view down as `shutdown(wait=True)` does, without blocking the event loop.
+
+        The arguments and the errors are those of `shutdown`.  When the waiter is cancelled, the
+        shutdown goes on.
+
+        Example::
+
+            await view.aclose(timeout=10)
+        """
+        from treadle.executors._closing import end_in_thread
+
+        _shutdown.check_timeout(timeout, wait=True)
+        self._check_waiter()
+        self._end(cancel_futures)
+        self._stop_iterations(False, cancel_futures)
+        self._stop_iterations(True, False, whole_thread=False)
+        self.pool._run_what_waits()
+        if self._unfinished():
+            await end_in_thread(self, timeout)
+        else:
+            self._release()
+
+    def _wait(self, timeout: float | None) -> None:
+        self._check_waiter()
+        self.pool._run_what_waits()
+        if self._wait_for_all(None if timeout is None else float(timeout)):
+            return
+        if left := self._unfinished():
+            msg = f"calls of this view that have not ended after {timeout:g} seconds: {left}"
+            raise ShutdownTimeout(msg, ())
+
+    def _check_waiter(self) -> None:
+        if self._has_task_here():
+            msg = "a task of this view cannot wait for its end: call shutdown(wait=False)"
+            raise RuntimeError(msg)

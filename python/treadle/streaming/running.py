@@ -16,6 +16,8 @@ import sys
 import threading
 import weakref
 
+from treadle.executors._options import pool_of
+
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +31,19 @@ __all__ = ["Running", "current_reader", "stop_all", "stop_those_of"]
 
 
 class Running:
-    """One running iteration: its pool, its belt, and who read last."""
+    """One running iteration: its pool, or the view of it, its belt, and who read last."""
 
-    __slots__ = ("belt", "pool", "reader")
+    __slots__ = ("_executor", "_pool", "belt", "reader")
 
-    def __init__(self, pool: object, belt: Belt) -> None:
-        self.pool = weakref.ref(pool)
+    def __init__(self, executor: Any, belt: Belt) -> None:
+        self._executor = weakref.ref(executor)
+        self._pool = weakref.ref(pool_of(executor))
         self.belt = belt
         self.reader: Reader = current_reader()
         _running.add(self)
+
+    def is_of(self, executor: object) -> bool:
+        return self._executor() is executor or self._pool() is executor
 
     def forget(self, _producer: object = None) -> None:
         _running.discard(self)
@@ -58,7 +64,7 @@ def current_reader() -> Reader:
 
 def stop_all(pool: object) -> None:
     """Stop the pool's iterations, whoever reads them."""
-    _stop(lambda one: one.pool() is pool)
+    _stop(lambda one: one.is_of(pool))
 
 
 def stop_those_of(pool: object, reader: Reader, *, whole_thread: bool) -> None:
@@ -66,7 +72,7 @@ def stop_those_of(pool: object, reader: Reader, *, whole_thread: bool) -> None:
     thread, task = reader
 
     def is_its(one: Running) -> bool:
-        if one.pool() is not pool:
+        if not one.is_of(pool):
             return False
         its_thread, its_task = one.reader
         if its_task is not None and _is_over(its_task()):
