@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from treadle._core import ManualExecutor as NativeManualExecutor
 from treadle.executors import _shutdown
-from treadle.executors._seconds import MOST
+from treadle.executors._seconds import MOST, is_number
 from treadle.executors.priority import PriorityExecutor
 
 TYPE_CHECKING = False  # see compat.py
@@ -112,7 +112,7 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
 
             pool.advance(0.5)
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        if not is_number(seconds):
             msg = f"time is advanced by a number of seconds, not {seconds!r}"
             raise TypeError(msg)
         if not 0 <= seconds <= MOST - self._now:

@@ -21,7 +21,8 @@ NOT_GIVEN: Any = object()
 
 def pool_of(executor: Any) -> Any:
     """The pool that a view is a view of; anything else itself."""
-    return executor.pool if isinstance(executor, NativeView) else executor
+    is_view: bool = isinstance(executor, NativeView)  # what users see may not be imported yet
+    return getattr(executor, "pool") if is_view else executor  # noqa: B009
 
 
 class WithOptions:

@@ -202,7 +202,7 @@ class View(Streaming, Bounded, WithOptions, NativeView):
         self._end(cancel_futures)
         self._stop_iterations(False, cancel_futures)
         self._stop_iterations(True, False, whole_thread=False)
-        self.pool._run_what_waits()
+        self.pool._run_what_waits()  # pyright: ignore[reportPrivateUsage]
         if self._unfinished():
             await end_in_thread(self, timeout)
         else:
@@ -210,7 +210,7 @@ class View(Streaming, Bounded, WithOptions, NativeView):
 
     def _wait(self, timeout: float | None) -> None:
         self._check_waiter()
-        self.pool._run_what_waits()
+        self.pool._run_what_waits()  # pyright: ignore[reportPrivateUsage]
         if self._wait_for_all(None if timeout is None else float(timeout)):
             return
         if left := self._unfinished():
