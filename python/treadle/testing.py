@@ -112,13 +112,13 @@ class ManualExecutor(NativeManualExecutor, PriorityExecutor):
 
             pool.advance(0.5)
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        if isinstance(seconds, bool) or not hasattr(seconds, "__float__"):
             msg = f"time is advanced by a number of seconds, not {seconds!r}"
             raise TypeError(msg)
         if not 0 <= seconds <= MOST - self._now:
             msg = f"time can be advanced by 0 seconds or more, up to {MOST:g}, not {seconds!r}"
             raise ValueError(msg)
-        self._now += seconds
+        self._now += float(seconds)
         self._advance(seconds)
 
     def shutdown(

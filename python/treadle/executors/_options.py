@@ -21,7 +21,7 @@ NOT_GIVEN: Any = object()
 
 def pool_of(executor: Any) -> Any:
     """The pool that a view is a view of; anything else itself."""
-    return executor.pool if isinstance(executor, NativeView) else executor
+    return executor.pool if issubclass(type(executor), NativeView) else executor
 
 
 class WithOptions:

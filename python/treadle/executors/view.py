@@ -170,7 +170,7 @@ class View(Streaming, WithOptions, NativeView):
         if not wait:
             return
         self._check_waiter()
-        self.pool._run_what_waits()
+        self.pool._run_what_waits()  # pyright: ignore[reportPrivateUsage]
         if self._wait_for_all(None if timeout is None else float(timeout)):
             return
         if left := self._unfinished():
@@ -193,7 +193,7 @@ class View(Streaming, WithOptions, NativeView):
         self._check_waiter()
         self.shutdown(wait=False, cancel_futures=cancel_futures)
         self._stop_iterations(True, False, whole_thread=False)
-        self.pool._run_what_waits()
+        self.pool._run_what_waits()  # pyright: ignore[reportPrivateUsage]
         if self._unfinished():
             await end_in_thread(self, timeout)
 
