@@ -1,9 +1,8 @@
 // Deadlines and the longest run of tasks: a queued task whose time is up fails, a running one is
 // asked to stop.
 //
-// One thread serves all pools, started with the first limit.  Before it calls callbacks, which may
-// take long or wait for another limit, it sees to it that another thread has the watch.  A pool
-// with a clock of its own (testing.py) has no thread: whoever moves the clock does its work.
+// One thread serves all pools, started with the first limit.  A pool with a clock of its own
+// (testing.py) has no thread: whoever moves the clock does its work.
 //
 // Thread safety: any attached thread.
 // Invariants:
@@ -32,9 +31,6 @@ class TimeKeeper : public Shared<TimeKeeper> {
 
   // Ends, or asks to stop, whatever is due.
   void expire_due();
-  // The caller is about to run user code, and is back from it.
-  virtual void step_aside() {}
-  virtual void step_back() {}
 
   TimerQueue timers;
 };
