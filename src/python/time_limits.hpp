@@ -26,6 +26,8 @@ class TimeKeeper : public Shared<TimeKeeper> {
  public:
   virtual ~TimeKeeper() = default;
   [[nodiscard]] virtual Clock::time_point now() const = 0;
+  // Whether it passes by itself, as `Clock` does.
+  [[nodiscard]] virtual bool passes() const { return true; }
   // Sees to it that `expire_due` is called in time.  False with an error set.
   [[nodiscard]] virtual bool attend() = 0;
 
@@ -57,6 +59,11 @@ class TimedOptions : public TaskOptions, public Timer {
   [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
   // The latest that the call may run; max: no limit.
   [[nodiscard]] Clock::time_point stop_at() const { return stop_at_; }
+  // When whoever sleeps has to look whether it is over; none: never, or somebody will tell.
+  [[nodiscard]] Deadline look_at() const {
+    const bool known = keeper_->passes() && stop_at_ != Clock::time_point::max();
+    return known ? Deadline(stop_at_) : std::nullopt;
+  }
   // Seconds until then, at least 0; none: no limit.
   [[nodiscard]] std::optional<double> seconds_left() const;
   // Whose options these are.  Set before the future is queued.
@@ -73,6 +80,7 @@ class TimedOptions : public TaskOptions, public Timer {
 class ManualTime final : public TimeKeeper {
  public:
   [[nodiscard]] Clock::time_point now() const override;
+  [[nodiscard]] bool passes() const override { return false; }
   [[nodiscard]] bool attend() override { return true; }
   // What becomes due on the way happens at its own time.
   void advance(Clock::duration by);

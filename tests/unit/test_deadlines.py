@@ -132,7 +132,7 @@ def test_the_earliest_deadline_of_a_priority_is_first(
 
 @pytest.mark.parametrize("option", ["deadline", "timeout"])
 def test_a_running_task_is_asked_to_stop(executor: Any, option: str) -> None:
-    view = executor.options(**{option: SOON})
+    view = executor.options(**{option: 10 * SOON})
     assert view.submit(wait_until_asked).result(LIMIT) is True
 
 
@@ -212,6 +212,20 @@ def test_tasks_inherit_the_deadline_of_the_task_that_submits(executor: Any) -> N
     view = executor.options(deadline=LIMIT)
     assert view.submit(outer, lambda: told.submit(seconds_left)).result(LIMIT) is None
     assert executor.submit(outer, plain[0]).result(LIMIT) is None
+
+
+def test_callbacks_that_wait_hold_up_no_running_task(
+    make_executor: Callable[..., Any], gate: Gate
+) -> None:
+    """They run in the thread that watches the clock."""
+    pool, other = make_executor(1), make_executor(1)
+    occupy(pool, gate, 1)
+    expires = pool.options(deadline=SOON).submit(abs, -1)
+    called_back = threading.Event()
+    expires.add_done_callback(lambda _: (called_back.set(), running.result(LIMIT)))
+    running = other.options(timeout=20 * SOON).submit(wait_until_asked)
+    assert called_back.wait(LIMIT)
+    assert running.result(LIMIT) is True
 
 
 def test_nobody_keeps_a_future_whose_time_has_not_come(executor: Any) -> None:
