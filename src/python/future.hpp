@@ -137,7 +137,8 @@ class Future : public Task {
   [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
   // Its worker is about to start it: it fails as in `expire` if its deadline has passed already.
   void expire_if_late() {
-    if (timed_ && limits()->is_late()) [[unlikely]] expire();
+    if (timed_ && limits()->is_late()) [[unlikely]]
+      expire();
   }
   // Null for those without a limit.
   [[nodiscard]] TimedOptions* limits() const {
