@@ -10,5 +10,5 @@ __all__ = ["start"]
 
 
 def start() -> None:
-    """Start a thread; it serves all pools of the process until its end."""
+    """Start the thread; it serves all pools of the process until its end."""
     threading.Thread(target=_serve_time_limits, name="treadle-time-limits", daemon=True).start()

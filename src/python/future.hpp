@@ -135,12 +135,6 @@ class Future : public Task {
   [[nodiscard]] bool set_options(std::unique_ptr<TimedOptions> options, bool always_ranked);
   // Null for most.
   [[nodiscard]] TaskOptions* options() const { return static_cast<TaskOptions*>(rank()); }
-  // Whether its end calls functions, of standard waiters or callbacks.
-  [[nodiscard]] bool calls_back() {
-    const ObjectLock lock(mutex_);
-    return attachments_ != nullptr &&
-           (attachments_->callbacks != nullptr || attachments_->waiters != nullptr);
-  }
   // Its worker is about to start it: it fails as in `expire` if its deadline has passed already.
   void expire_if_late() {
     if (timed_ && limits()->is_late()) [[unlikely]]

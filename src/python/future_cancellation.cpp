@@ -9,6 +9,7 @@
 // those that wait begin with the request, so that functions that know nothing of it run as ever.
 // Only `request_cancel`, which the standard library does not have, cancels those that wait.
 
+#include <algorithm>
 #include <iterator>
 
 #include "python/family.hpp"
@@ -132,6 +133,10 @@ bool Future::hear_from_loop() {
 Future::Slept Future::sleep_until_asked(Deadline deadline) {
   if (cancel_requested()) return Slept::kDone;
   if (bound_to_loop_ && !hear_from_loop()) return Slept::kError;
+  // The thread that watches the clock may be late: it makes callbacks, which may take long.
+  if (const Deadline look = timed_ ? limits()->look_at() : std::nullopt) {
+    deadline = deadline ? std::min(*deadline, *look) : *look;
+  }
   for (;;) {
     std::uint32_t seen;
     {

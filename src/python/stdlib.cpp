@@ -37,14 +37,7 @@ bool Stdlib::load() {
          get(thread.get(), "BrokenThreadPool", broken_thread_pool) &&
          get(thread.get(), "ThreadPoolExecutor", executor) &&
          get(executor, "submit", executor_submit) &&
-         get(types.get(), "GenericAlias", generic_alias) && make_nothing();
-}
-
-bool Stdlib::make_nothing() {
-  const Ref globals = Ref::steal(PyDict_New());
-  if (!globals) return false;
-  nothing = PyRun_String("lambda: None", Py_eval_input, globals.get(), globals.get());
-  return nothing != nullptr;
+         get(types.get(), "GenericAlias", generic_alias);
 }
 
 bool Stdlib::load_epoll() {

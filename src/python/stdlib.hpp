@@ -24,7 +24,6 @@ struct Stdlib {
   PyObject* executor = nullptr;            // ThreadPoolExecutor
   PyObject* executor_submit = nullptr;     // its submit, as it was at import
   PyObject* generic_alias = nullptr;
-  PyObject* nothing = nullptr;  // a function of Python that does nothing
   // asyncio, looked up when first needed
   PyObject* asyncio_cancelled_error = nullptr;
   PyObject* asyncio_timeout_error = nullptr;
@@ -40,7 +39,6 @@ struct Stdlib {
 
  private:
   [[nodiscard]] bool load_epoll();
-  [[nodiscard]] bool make_nothing();
 
   std::atomic<bool> asyncio_loaded_{false};
 };

@@ -1,12 +1,8 @@
 #include "python/task_runner.hpp"
 
-#include <atomic>
-#include <cstdint>
-
 #include "python/call_report.hpp"
 #include "python/map_job.hpp"
 #include "python/merging.hpp"
-#include "python/stdlib.hpp"
 #include "python/work_queue.hpp"
 
 namespace treadle::python {
@@ -19,28 +15,7 @@ void drop_sent_exception(PyThreadState* thread) {
   PyThreadState_SetAsyncExc(PyThread_get_thread_ident(), nullptr);
 }
 
-namespace {
-
-#ifdef Py_GIL_DISABLED
-// What other threads ask of this one, above all to let go of objects that it has made and that they
-// were the last to use.  The interpreter looks for that where Python code begins: a worker that
-// calls one C function after the other would keep all their results.
-void answer_requests(PyThreadState* thread) {
-  constexpr std::uintptr_t kRequests = 0xff;  // the rest of the word is no request
-  const std::atomic_ref<std::uintptr_t> requests(thread->eval_breaker);
-  if ((requests.load(std::memory_order_relaxed) & kRequests) == 0) [[likely]]
-    return;
-  const Ref called = Ref::steal(PyObject_CallNoArgs(stdlib.nothing));
-  if (!called) PyErr_Clear();  // an exception that another thread has sent, to a task that is over
-}
-#else
-void answer_requests(PyThreadState*) {}
-#endif
-
-}  // namespace
-
 bool TaskRunner::run(Task& task) {
-  answer_requests(worker_.contexts.thread());
   future_ = task.kind() == kFutureTask ? &static_cast<Future&>(task) : nullptr;
   if (future_ != nullptr) worker_.running.push_back(future_);
   if (worker_.breather.breathe()) worker_.statistics.expect_pause();

@@ -21,22 +21,16 @@ class SystemTime final : public TimeKeeper {
         attended_.exchange(true, std::memory_order_relaxed)) {
       return true;
     }
-    if (start_thread()) return true;
-    attended_.store(false, std::memory_order_relaxed);  // the next one tries again
-    return false;
+    const Ref module = Ref::steal(PyImport_ImportModule("treadle._time_limits"));
+    const Ref started =
+        module ? Ref::steal(PyObject_CallMethod(module.get(), "start", nullptr)) : Ref();
+    if (!started) attended_.store(false, std::memory_order_relaxed);  // the next one tries again
+    return static_cast<bool>(started);
   }
-
-  void step_aside() override {
-    if (watching_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
-    // Where none can be started, those who are late find out from the clock themselves.
-    if (!start_thread()) PyErr_Clear();
-  }
-  void step_back() override { watching_.fetch_add(1, std::memory_order_relaxed); }
 
   // The thread's work.
   void serve() {
-    watching_.fetch_add(1, std::memory_order_relaxed);
-    while (!may_leave()) {
+    for (;;) {
       std::uint32_t seen = 0;
       const auto next = timers.next(seen);
       {
@@ -48,7 +42,6 @@ class SystemTime final : public TimeKeeper {
   }
 
   void restart_in_child() {
-    watching_.store(0, std::memory_order_relaxed);
     timers.reset_after_fork();
     // Their futures were given up, and with them what dead threads had of them.
     while (timers.pop_due(Clock::time_point::max()) != nullptr) continue;
@@ -56,26 +49,7 @@ class SystemTime final : public TimeKeeper {
   }
 
  private:
-  static bool start_thread() {
-    const Ref module = Ref::steal(PyImport_ImportModule("treadle._time_limits"));
-    return module && Ref::steal(PyObject_CallMethod(module.get(), "start", nullptr));
-  }
-
-  // One more than is needed stays, for the next callback.  True: the caller is not counted any
-  // more.
-  bool may_leave() {
-    constexpr int kMost = 2;
-    int watching = watching_.load(std::memory_order_relaxed);
-    while (watching > kMost) {
-      if (watching_.compare_exchange_weak(watching, watching - 1, std::memory_order_relaxed)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   std::atomic<bool> attended_{false};  // relaxed: whoever comes second waits for nothing
-  std::atomic<int> watching_{0};       // threads that do nothing else; relaxed: only counted
 };
 
 // Never destroyed: its thread outlives everything.
@@ -98,10 +72,7 @@ PyObject* serve(PyObject*, PyObject*) {
 void TimeKeeper::expire_due() {
   while (Timer* due = timers.pop_due(now())) {
     Future* future = static_cast<TimedOptions*>(due)->future();
-    const bool calls_back = future->calls_back();
-    if (calls_back) step_aside();
     future->expire();
-    if (calls_back) step_back();
     if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(future->object());
     Py_DECREF(future->object());
   }

@@ -1,9 +1,8 @@
 // Deadlines and the longest run of tasks: a queued task whose time is up fails, a running one is
 // asked to stop.
 //
-// One thread serves all pools, started with the first limit.  Before it calls callbacks, which may
-// take long or wait for another limit, it sees to it that another thread has the watch.  A pool
-// with a clock of its own (testing.py) has no thread: whoever moves the clock does its work.
+// One thread serves all pools, started with the first limit.  A pool with a clock of its own
+// (testing.py) has no thread: whoever moves the clock does its work.
 //
 // Thread safety: any attached thread.
 // Invariants:
@@ -27,14 +26,13 @@ class TimeKeeper : public Shared<TimeKeeper> {
  public:
   virtual ~TimeKeeper() = default;
   [[nodiscard]] virtual Clock::time_point now() const = 0;
+  // Whether it passes by itself, as `Clock` does.
+  [[nodiscard]] virtual bool passes() const { return true; }
   // Sees to it that `expire_due` is called in time.  False with an error set.
   [[nodiscard]] virtual bool attend() = 0;
 
   // Ends, or asks to stop, whatever is due.
   void expire_due();
-  // The caller is about to run user code, and is back from it.
-  virtual void step_aside() {}
-  virtual void step_back() {}
 
   TimerQueue timers;
 };
@@ -61,6 +59,11 @@ class TimedOptions : public TaskOptions, public Timer {
   [[nodiscard]] bool run_is_over() const { return keeper_->now() >= stop_at_; }
   // The latest that the call may run; max: no limit.
   [[nodiscard]] Clock::time_point stop_at() const { return stop_at_; }
+  // When whoever sleeps has to look whether it is over; none: never, or somebody will tell.
+  [[nodiscard]] Deadline look_at() const {
+    const bool known = keeper_->passes() && stop_at_ != Clock::time_point::max();
+    return known ? Deadline(stop_at_) : std::nullopt;
+  }
   // Seconds until then, at least 0; none: no limit.
   [[nodiscard]] std::optional<double> seconds_left() const;
   // Whose options these are.  Set before the future is queued.
@@ -77,6 +80,7 @@ class TimedOptions : public TaskOptions, public Timer {
 class ManualTime final : public TimeKeeper {
  public:
   [[nodiscard]] Clock::time_point now() const override;
+  [[nodiscard]] bool passes() const override { return false; }
   [[nodiscard]] bool attend() override { return true; }
   // What becomes due on the way happens at its own time.
   void advance(Clock::duration by);
