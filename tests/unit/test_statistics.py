@@ -577,3 +577,31 @@ print(*numbers(pool))
         "(1, 1, 0, 0, 0) (2, 1, 1, 0, 0)",
         "7 0 7 0 0",
     ]
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
+def test_a_child_knows_that_the_call_which_forked_was_asked_to_stop(
+    run_child: Callable[..., str],
+) -> None:
+    output = run_child("""
+pool = ThreadPoolExecutor(1)
+running, asked = threading.Event(), threading.Event()
+
+def fork():
+    running.set()
+    asked.wait()
+    process = os.fork()
+    if process == 0:
+        print(pool.statistics().abandoned)
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(process, 0)
+
+future = pool.submit(fork)
+running.wait()
+future.cancel()
+asked.set()
+future.result()
+print(pool.statistics().abandoned)
+""")
+    assert output.split() == ["1", "0"]
