@@ -165,13 +165,15 @@ void Pool::raise_refused(Closed reason, std::uint64_t calls) {
 
 namespace {
 
-// Returns how many work items there were, of which no future tells.
-template <class End>
-std::uint64_t end_all(FifoQueue queue, End end) {
+// Returns how many work items there were, of which no future of ours tells.
+template <class End, class EndItem>
+std::uint64_t end_all(FifoQueue queue, End end, EndItem end_item) {
   std::uint64_t work_items = 0;
   while (Task* task = queue.pop_front()) {
-    if (task->kind() == kWorkItemTask) ++work_items;
-    if (task->kind() == kFutureTask) {
+    if (task->kind() == kWorkItemTask) {
+      ++work_items;
+      end_item(*task);
+    } else if (task->kind() == kFutureTask) {
       auto& future = static_cast<Future&>(*task);
       end(future);
       Py_DECREF(future.object());
@@ -180,6 +182,11 @@ std::uint64_t end_all(FifoQueue queue, End end) {
     }
   }
   return work_items;
+}
+
+template <class End>
+void end_all(FifoQueue queue, End end) {
+  (void)end_all(std::move(queue), end, discard_task);
 }
 
 }  // namespace
@@ -262,27 +269,31 @@ bool Pool::widen_jobs() {
 
 void Pool::fail_queued(PyObject* exception) {
   for (const MapJobPtr& job : jobs()) job->end_rest(exception);
-  const std::uint64_t work_items = end_all(scheduler_.drain(), [this, exception](Future& future) {
-    if (bound_) give_back_place(*this, future);
-    future.fail(exception);
-  });
+  const std::uint64_t work_items = end_all(
+      scheduler_.drain(),
+      [this, exception](Future& future) {
+        if (bound_) give_back_place(*this, future);
+        future.fail(exception);
+      },
+      [exception](Task& item) { end_work_item(item, exception); });
   statistics_.end_unstarted(Ending::kException, work_items);
 }
 
 void Pool::cancel_queued() {
   for (const MapJobPtr& job : jobs()) job->end_rest(nullptr);
-  const std::uint64_t work_items =
-      end_all(scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); });
+  const std::uint64_t work_items = end_all(
+      scheduler_.drain(), [](Future& future) { future.cancel_for_pool(); },
+      [](Task& item) { end_work_item(item, nullptr); });
   statistics_.end_unstarted(Ending::kCancelled, work_items);
 }
 
 void Pool::cancel_queued_of(const Settings& settings) {
-  (void)end_all(scheduler_.withdraw_all([&](Task& task) {
+  end_all(scheduler_.withdraw_all([&](Task& task) {
     const TaskOptions* options =
         task.kind() == kFutureTask ? static_cast<Future&>(task).options() : nullptr;
     return options != nullptr && options->is_of(&settings);
   }),
-                [](Future& future) { future.cancel_for_pool(); });
+          [](Future& future) { future.cancel_for_pool(); });
 }
 
 // Takes the worker off the list; its thread, if that is known.
@@ -336,7 +347,7 @@ void Pool::give_up_in_child(Abandoned abandoned) {
     if (&worker != PythonWorker::current()) worker.abandon_in_child();
   }
   for (const MapJobPtr& job : jobs()) job->abandon_in_child();
-  (void)end_all(std::move(abandoned.queue), [](Future& future) { future.abandon_in_child(); });
+  end_all(std::move(abandoned.queue), [](Future& future) { future.abandon_in_child(); });
   for (const Seat& seat : abandoned.seats) Py_XDECREF(seat.thread);
 }
 

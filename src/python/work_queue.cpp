@@ -41,6 +41,22 @@ void discard_task(Task& task) {
   }
 }
 
+void end_work_item(Task& task, PyObject* exception) {
+  const std::unique_ptr<WorkItemTask> owned(&static_cast<WorkItemTask&>(task));
+  const SavedError saved;
+  const Ref future = Ref::steal(PyObject_GetAttrString(owned->item.get(), "future"));
+  const Ref ended =
+      !future ? Ref()
+      : exception != nullptr
+          ? Ref::steal(PyObject_CallMethod(future.get(), "set_exception", "O", exception))
+          : Ref::steal(PyObject_CallMethod(future.get(), "cancel", nullptr));
+  // Somebody else may have finished it.
+  if (!ended && PyErr_ExceptionMatches(stdlib.invalid_state_error) == 0) {
+    PyErr_WriteUnraisable(owned->item.get());
+  }
+  PyErr_Clear();
+}
+
 PyObject* take_item(Pool& pool) {
   Task* task = pool.scheduler().withdraw([](Task& at) { return at.kind() != kMapTask; });
   if (task == nullptr) Py_RETURN_NONE;

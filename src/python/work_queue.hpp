@@ -13,6 +13,9 @@ namespace treadle::python {
 void run_work_item(Task& task, WorkerStatistics& statistics, RunningCalls& calls);
 // Lets go of a task that is no future, unrun.
 void discard_task(Task& task);
+// Ends a queued work item that no worker will run, as the standard library does: its future fails
+// with the exception, or (null) is cancelled.
+void end_work_item(Task& task, PyObject* exception);
 
 // Methods of the executor: the oldest queued task as a work item, or None; adding one.
 PyObject* take_item(Pool& pool);

@@ -5,6 +5,7 @@
 // then is waited for, not timed; the shortest keep-alive there is makes pushes and time-outs meet
 // all the time.  Run under the thread and address sanitizers, too.
 
+#include <array>
 #include <vector>
 
 #include "check.hpp"
@@ -340,12 +341,55 @@ void a_child_of_a_fork_keeps_its_sizes() {
   CHECK(!scheduler.push(third).grow);
 }
 
+// A dismissed worker looks again whether more than the minimum are left, when it gets to it.
+void one_that_was_dismissed_stays_when_the_other_has_left_meanwhile() {
+  struct SlowHost : Host {
+    std::atomic<bool> enters{false};
+    ParkingWord open{0};
+    void enter() {
+      enters.store(true);
+      while (open.load(std::memory_order_acquire) == 0) (void)park(open, 0, std::nullopt);
+    }
+    void let_in() {
+      open.store(1, std::memory_order_release);
+      unpark_all(&open);
+    }
+  };
+  Scheduler scheduler(2, KeepAlive{.time = kShort, .min_workers = 1});
+  std::array<Worker, 2> seats;
+  std::array<SlowHost, 2> hosts;
+  std::array<HeldTask, 2> tasks;
+  std::array<boost::thread, 2> threads;
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(scheduler.push(tasks[i]).grow);
+    threads[i] = boost::thread([&, i] { scheduler.work(seats[i], hosts[i]); });
+    tasks[i].await_begin();
+  }
+  for (HeldTask& task : tasks) task.release();
+  eventually([&] { return hosts[0].enters.load() || hosts[1].enters.load(); });
+  const std::size_t dismissed = hosts[0].enters.load() ? 0 : 1;
+  const std::size_t other = 1 - dismissed;
+  hosts[other].let_in();
+  eventually([&] { return scheduler.counts().idle == 1; });
+  const Scheduler::Pushed pushed = scheduler.resize(1);
+  CHECK(pushed.wake != nullptr);
+  pushed.wake->call();
+  threads[other].join();
+  CHECK(scheduler.counts().threads == 1);
+  hosts[dismissed].let_in();
+  eventually([&] { return scheduler.counts().searching == 0; });
+  CHECK(scheduler.counts().threads == 1);
+  scheduler.close(Closed::kShutdown);
+  threads[dismissed].join();
+}
+
 }  // namespace
 }  // namespace treadle::test
 
 int main() {
   using namespace treadle::test;
   idle_workers_leave_but_for_the_minimum();
+  one_that_was_dismissed_stays_when_the_other_has_left_meanwhile();
   busy_workers_do_not_leave();
   without_keep_alive_workers_stay();
   the_warmest_stays();

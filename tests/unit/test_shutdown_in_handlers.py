@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.processes import INTERRUPT_WHEN_ASLEEP
+from support.waiting import Gate, occupy
+from treadle.executors import _worker_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,3 +190,26 @@ print(*[future.result(0) for future in futures], pool._thread_count())
         "2",
         "0 1 2 3 0",
     ]
+
+
+def test_an_interruption_at_the_gate_of_threading_is_forgotten(
+    make_executor: Callable[..., Any], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler may raise as soon as it is noted that the thread is inside: nobody is, then."""
+
+    class Inside(set[int]):
+        interrupted = False
+
+        def add(self, identity: int) -> None:
+            super().add(identity)
+            if not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(_worker_thread, "_in_threading", Inside())
+    pool = make_executor(1)
+    occupy(pool, gate, 1)
+    with pytest.raises(KeyboardInterrupt):
+        pool.shutdown()
+    assert not _worker_thread.is_in_threading()
+    gate.open()

@@ -207,6 +207,41 @@ def test_a_broken_pool(
     assert len(futures_log.take()) == 1
 
 
+def test_work_items_that_no_worker_runs_end_all_the_same(
+    make_executor: Callable[..., Any], gate: Gate, futures_log: LogRecorder
+) -> None:
+    def put_into(pool: treadle.ThreadPoolExecutor) -> concurrent.futures.Future[Any]:
+        arguments = item_arguments()
+        pool._work_queue.put(concurrent.futures.thread._WorkItem(*arguments))
+        future: concurrent.futures.Future[Any] = arguments[0]
+        return future
+
+    pool = make_executor(1)
+    occupy(pool, gate, 1)
+    cancelled, finished = put_into(pool), put_into(pool)
+    finished.set_result(1)
+    pool.shutdown(wait=False, cancel_futures=True)
+    assert (cancelled.cancelled(), finished.result(0)) == (True, 1)
+    assert counts(pool) == {"submitted": 3, "running": 1, "cancelled": 2}
+
+    def initialize() -> None:
+        gate.wait()
+        fail()
+
+    pool = make_executor(1, initializer=initialize)
+    pool.submit(int)
+    failed, cancelled, finished = (put_into(pool) for _ in range(3))
+    assert cancelled.cancel()
+    finished.set_result(1)
+    gate.open()
+    with pytest.raises(treadle.BrokenThreadPool):
+        failed.result(LIMIT)
+    assert (cancelled.cancelled(), finished.result(0)) == (True, 1)
+    pool.shutdown()
+    assert counts(pool) == {"submitted": 4, "failed": 4}
+    assert len(futures_log.take()) == 1
+
+
 def test_calls_of_an_event_loop(pool: treadle.ThreadPoolExecutor, gate: Gate, workers: int) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -542,3 +577,31 @@ print(*numbers(pool))
         "(1, 1, 0, 0, 0) (2, 1, 1, 0, 0)",
         "7 0 7 0 0",
     ]
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
+def test_a_child_knows_that_the_call_which_forked_was_asked_to_stop(
+    run_child: Callable[..., str],
+) -> None:
+    output = run_child("""
+pool = ThreadPoolExecutor(1)
+running, asked = threading.Event(), threading.Event()
+
+def fork():
+    running.set()
+    asked.wait()
+    process = os.fork()
+    if process == 0:
+        print(pool.statistics().abandoned)
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(process, 0)
+
+future = pool.submit(fork)
+running.wait()
+future.cancel()
+asked.set()
+future.result()
+print(pool.statistics().abandoned)
+""")
+    assert output.split() == ["1", "0"]

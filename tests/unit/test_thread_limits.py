@@ -122,6 +122,8 @@ def test_a_call_for_which_no_thread_starts_keeps_no_place(
         ):
             with pytest.raises(RuntimeError, match="can't start new thread"):
                 submit(int)
+    seen = pool.statistics()
+    assert (seen.submitted, seen.pending, seen.rejected) == (0, 0, 15)
     allow_threads(100)
     occupy(pool, gate, 1)
     assert [pool.try_submit(int) is None for _ in range(3)] == [False, False, True]

@@ -14,7 +14,12 @@ from _thread import allocate_lock
 
 TYPE_CHECKING = False  # see compat.py
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
     from treadle._core import Worker
+
+    T = TypeVar("T")
 
 __all__ = ["WorkerThread", "is_in_threading"]
 
@@ -114,27 +119,26 @@ class WorkerThread(threading.Thread):
             if timeout is not None:
                 timeout = max(0.0, timeout - (time.monotonic() - begin))
         if self._started.is_set() and not self._failed:
-            with _Within():
-                super().join(timeout)
+            _call_within(super().join, timeout)
 
     def is_alive(self) -> bool:
         if self._failed:
             return False
         if not self._started.is_set():
             return True
-        with _Within():
-            return super().is_alive()
+        return _call_within(super().is_alive)
 
 
-class _Within:
-    """While entered, `is_in_threading` is true of this thread."""
+def _call_within(method: Callable[..., T], *args: Any) -> T:
+    """Call it; meanwhile, `is_in_threading` is true of this thread.
 
-    __slots__ = ("outermost",)
-
-    def __enter__(self) -> None:
-        self.outermost = not is_in_threading()
-        _in_threading.add(threading.get_ident())
-
-    def __exit__(self, *_: object) -> None:
-        if self.outermost:
-            _in_threading.discard(threading.get_ident())
+    Not a context manager: what a signal handler raises while one is entered, it does not see.
+    """
+    identity = threading.get_ident()
+    outermost = not is_in_threading()
+    try:
+        _in_threading.add(identity)
+        return method(*args)
+    finally:
+        if outermost:
+            _in_threading.discard(identity)
