@@ -158,7 +158,7 @@ bool make_executor_type(PyObject* module) {
       {"_time_calls", with_pool<time_calls>, METH_NOARGS, nullptr},
       {"_running_calls", with_pool<running_calls>, METH_NOARGS, nullptr},
       {"_is_worker_here", with_pool<is_worker_here>, METH_NOARGS, nullptr},
-      {"_starting_here", with_pool<starting_here>, METH_NOARGS, nullptr},
+      {"_count_starting", with_pool_and<count_starting>, METH_O, nullptr},
       {"_take_item", with_pool<take_item>, METH_NOARGS, nullptr},
       {"_put_item", with_pool_and<put_item>, METH_O, nullptr},
       {"_resize", with_pool_and<resize_pool>, METH_O, nullptr},

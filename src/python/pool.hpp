@@ -108,8 +108,9 @@ class Pool : public Shared<Pool>, public boost::intrusive::list_base_hook<> {
   [[nodiscard]] std::vector<RunningCall> running_calls();
   // From now on those calls have times.
   void time_calls();
-  // The threads that the calling thread is in the middle of starting: it is in a signal handler.
-  [[nodiscard]] std::size_t starting_here() const;
+  // The threads that have not begun, or only those that the calling thread is in the middle of
+  // starting: it is in a signal handler.
+  [[nodiscard]] std::size_t count_starting(bool anywhere) const;
   // The calling thread is a worker of this pool.
   [[nodiscard]] bool is_worker_here() const;
 

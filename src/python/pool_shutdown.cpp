@@ -34,12 +34,13 @@ std::vector<Pool::RunningCall> Pool::running_calls() {
   return running;
 }
 
-std::size_t Pool::starting_here() const {
+std::size_t Pool::count_starting(bool anywhere) const {
   const unsigned long self = PyThread_get_thread_ident();
   std::size_t count = 0;
   const ObjectLock lock(mutex_);
   for (const Seat& seat : seats_) {
-    if (seat.starter == self && PythonWorker::of(seat.worker).is_new()) ++count;
+    const bool counts = anywhere || seat.starter == self;
+    if (counts && PythonWorker::of(seat.worker).is_new()) ++count;
   }
   return count;
 }
@@ -78,6 +79,8 @@ PyObject* running_calls(Pool& pool) {
 
 PyObject* is_worker_here(Pool& pool) { return PyBool_FromLong(pool.is_worker_here()); }
 
-PyObject* starting_here(Pool& pool) { return PyLong_FromSize_t(pool.starting_here()); }
+PyObject* count_starting(Pool& pool, PyObject* anywhere) {
+  return PyLong_FromSize_t(pool.count_starting(PyObject_IsTrue(anywhere) == 1));
+}
 
 }  // namespace treadle::python

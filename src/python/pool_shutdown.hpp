@@ -9,8 +9,8 @@ namespace treadle::python {
 PyObject* time_calls(Pool& pool);
 // A list of (function, its name, the identity of the thread, when it began, seconds since then).
 PyObject* running_calls(Pool& pool);
-// How many threads the caller is in the middle of starting.
-PyObject* starting_here(Pool& pool);
+// How many threads have not begun; not `anywhere`: which the caller is in the middle of starting.
+PyObject* count_starting(Pool& pool, PyObject* anywhere);
 // Whether the caller is a worker of the pool, which cannot wait for the end of that.
 PyObject* is_worker_here(Pool& pool);
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.processes import INTERRUPT_WHEN_ASLEEP
-from support.waiting import Gate, occupy
+from support.waiting import LIMIT, Gate, occupy
 from treadle.executors import _worker_thread
 
 if TYPE_CHECKING:
@@ -213,3 +214,39 @@ def test_an_interruption_at_the_gate_of_threading_is_forgotten(
         pool.shutdown()
     assert not _worker_thread.is_in_threading()
     gate.open()
+
+
+class Limbo:
+    """The lock that each new thread needs before it runs; a handler comes when it is held."""
+
+    def __init__(self, real: Any, start: int, handler: Callable[[], None]) -> None:
+        self.real, self.start, self.handler = real, start, handler
+        self.main = threading.get_ident()
+        self.handled = threading.Event()
+
+    def __enter__(self) -> None:
+        if threading.get_ident() != self.main:
+            assert self.handled.wait(LIMIT)
+        self.real.acquire()
+        if threading.get_ident() == self.main:
+            self.start -= 1
+            if self.start == 0:
+                self.handler()
+
+    def __exit__(self, *_: object) -> None:
+        self.real.release()
+
+
+@pytest.mark.parametrize("limit", [None, LIMIT])
+def test_it_waits_for_no_thread_that_needs_the_lock_of_the_start_below(
+    make_executor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, limit: float | None
+) -> None:
+    pool = make_executor(2)
+    real = threading._active_limbo_lock  # type: ignore[attr-defined]
+    limbo = Limbo(real, 2, lambda: pool.shutdown(timeout=limit))
+    monkeypatch.setattr(threading, "_active_limbo_lock", limbo)
+    futures = [pool.submit(abs, -1), pool.submit(abs, -2)]  # each starts a thread
+    assert limbo.start == 0
+    limbo.handled.set()
+    assert [future.result(LIMIT) for future in futures] == [1, 2]
+    pool.shutdown()

@@ -86,10 +86,9 @@ def join(pool: ThreadPoolExecutor, timeout: float | None, deadline: float | None
 
 def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
     _join_each(pool, _left(deadline))
-    starting = pool._starting_here()
-    if is_in_threading():  # a thread that starts may wait for a lock that is held below
-        starting = max(starting, sum(thread.is_starting() for thread in _threads_of(pool)))
-    over = pool._thread_count() <= starting
+    # What does not begin before this returns: what is started below, and if a lock of `threading`
+    # is held there, any thread.
+    over = pool._thread_count() <= pool._count_starting(is_in_threading())
     if over and deadline is not None:
         _join_each(pool, ENDING)  # a thread of Python ends a little later than the worker
     return over

@@ -27,9 +27,10 @@ _in_threading: set[int] = set()
 
 
 def is_in_threading() -> bool:
-    """Tell whether the caller is a signal handler on top of a `join` or `is_alive` of a worker.
+    """Tell whether the caller is a signal handler on top of `threading`'s code for a worker.
 
-    Up to Python 3.12 these hold locks that a second call in the same thread would wait for.
+    Up to Python 3.12 `join` and `is_alive` hold locks that a second call in the same thread would
+    wait for; `start`, on every version, one that other threads need before they run.
     """
     return threading.get_ident() in _in_threading
 
@@ -92,7 +93,7 @@ class WorkerThread(threading.Thread):
 
     def start(self) -> None:
         try:
-            super().start()  # whoever has patched Thread.start is part of it
+            _call_within(super().start)  # whoever has patched Thread.start is part of it
         except BaseException:
             self._failed = not self.has_started()
             self._started.set()
@@ -103,10 +104,6 @@ class WorkerThread(threading.Thread):
     def has_started(self) -> bool:
         """Tell whether the thread runs, or has run."""
         return self._started.is_set() and not self._failed
-
-    def is_starting(self) -> bool:
-        """Tell whether nobody knows yet that the thread runs, or that it could not be started."""
-        return not self._started.is_set()
 
     def wait_started(self, timeout: float | None = None) -> None:
         """Wait until it does."""
