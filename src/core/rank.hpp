@@ -3,11 +3,11 @@
 // Thread safety: none; belongs to the queue's owner while the task is queued, to the host before.
 // Invariants:
 //  1. The host owns the rank and keeps it as long as the task that refers to it.
-//  2. While it is queued only the queue changes it: the tree is sorted by it.
+//  2. While it is queued only the queue changes it: its place there depends on it.
 //  3. The class that it refers to exists as long as the rank.
 #pragma once
 
-#include <boost/intrusive/set.hpp>
+#include <boost/intrusive/set_hook.hpp>
 #include <cstdint>
 #include <limits>
 
@@ -23,7 +23,7 @@ struct TaskClass {
 
 class Rank : public boost::intrusive::set_base_hook<
                  boost::intrusive::optimize_size<true>,
-                 boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+                 boost::intrusive::link_mode<boost::intrusive::safe_link>> {
  public:
   static constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
 
@@ -42,23 +42,24 @@ class Rank : public boost::intrusive::set_base_hook<
   [[nodiscard]] const TaskClass* task_class() const { return class_; }
   [[nodiscard]] Reserve* reserve() const { return class_ != nullptr ? class_->reserve : nullptr; }
 
-  // The lowest level first, within a level the earliest deadline, and then who was first.
+  // The lowest level first, within a level the earliest deadline; of equals, who was first.
   friend bool operator<(const Rank& left, const Rank& right) {
     if (left.level_ != right.level_) return left.level_ < right.level_;
-    if (left.deadline_ != right.deadline_) return left.deadline_ < right.deadline_;
-    return left.sequence_ < right.sequence_;
+    return left.deadline_ < right.deadline_;
   }
+  [[nodiscard]] bool was_before(const Rank& other) const { return sequence_ < other.sequence_; }
 
  private:
+  friend class RankedTasks;
   friend class TaskQueue;
 
   std::int64_t level_;
   std::int64_t deadline_;
   const TaskClass* const class_;
   std::uint64_t sequence_ = 0;
-  Task* task_ = nullptr;  // while queued
+  Task* task_ = nullptr;    // while queued
+  Rank* before_ = nullptr;  // its neighbours among equals
+  Rank* behind_ = nullptr;
 };
-
-using RankTree = boost::intrusive::set<Rank, boost::intrusive::constant_time_size<true>>;
 
 }  // namespace treadle

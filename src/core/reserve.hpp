@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "core/rank.hpp"
+#include "core/ranked_tasks.hpp"
 
 namespace treadle {
 
@@ -29,7 +29,7 @@ class Reserve : public boost::intrusive::list_base_hook<> {
   std::size_t workers_ = 0;
   std::size_t running_ = 0;
   bool forgotten_ = false;  // no task refers to it
-  RankTree waiting_;
+  RankedTasks waiting_;
 };
 
 // All reserves of a scheduler.

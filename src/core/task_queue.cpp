@@ -10,19 +10,20 @@ void TaskQueue::insert(Task& task) {
   Rank& rank = *task.rank();
   rank.sequence_ = next_++;
   rank.task_ = &task;
-  RankTree& tree = tree_of(rank);
-  tree.insert(tree.end(), rank);  // behind the last: found without a search
+  place_of(rank).insert(rank);
   if (rank.reserve() != nullptr) ++reserved_;
 }
 
 Task* TaskQueue::pop_first() { return pop_startable(std::numeric_limits<std::size_t>::max()); }
 
 Task* TaskQueue::pop_startable(std::size_t shared) {
-  Rank* first = shared != 0 && !ranked_.empty() ? &*ranked_.begin() : nullptr;
+  Rank* first = shared != 0 && !ranked_.empty() ? &ranked_.front() : nullptr;
   for (Reserve& reserve : reserves_.used_) {
     if (reserve.waiting_.empty() || (shared == 0 && reserve.free() == 0)) continue;
-    Rank& candidate = *reserve.waiting_.begin();
-    if (first == nullptr || candidate < *first) first = &candidate;
+    Rank& candidate = reserve.waiting_.front();
+    const bool precedes = first == nullptr || candidate < *first ||
+                          (!(*first < candidate) && candidate.was_before(*first));
+    if (precedes) first = &candidate;
   }
   const bool takes_plain = shared != 0 && !plain_.empty();
   if (first == nullptr || (takes_plain && !precedes_plain(*first))) {
@@ -40,8 +41,7 @@ std::size_t TaskQueue::startable(std::size_t shared) const {
 }
 
 Task* TaskQueue::take(Rank& rank) {
-  RankTree& tree = tree_of(rank);
-  tree.erase(tree.iterator_to(rank));
+  place_of(rank).erase(rank);
   if (rank.reserve() != nullptr) --reserved_;
   return std::exchange(rank.task_, nullptr);
 }

@@ -1,9 +1,8 @@
 // The queue of a scheduler: first come, first served, until a task comes with a rank.
 //
 // Tasks without rank stand in a list, in constant time and without memory; they count as tasks of
-// level 0 without deadline.  Ranked ones stand in a tree inside of their ranks: one more and one
-// less costs the logarithm of their number, the last in order nearly nothing, and any can be taken
-// out without a walk.  Those that have a reserve stand there, each reserve with a tree of its own.
+// level 0 without deadline.  Ranked ones stand in the order of their ranks (ranked_tasks.hpp),
+// those that have a reserve there, in an order of its own.
 //
 // Thread safety: none; the scheduler guards it with its mutex.
 // Invariants:
@@ -20,7 +19,7 @@
 #include <cstdint>
 
 #include "core/fifo_queue.hpp"
-#include "core/rank.hpp"
+#include "core/ranked_tasks.hpp"
 #include "core/reserve.hpp"
 
 namespace treadle {
@@ -82,10 +81,8 @@ class TaskQueue {
   Task* remove_first(Wanted wanted) {
     if (Task* task = plain_.remove_first(wanted)) return task;
     Rank* found = nullptr;
-    for_each_tree([&](RankTree& tree) {
-      for (auto at = tree.begin(); at != tree.end() && found == nullptr; ++at) {
-        if (wanted(*at->task_)) found = &*at;
-      }
+    for_each_place([&](RankedTasks& place) {
+      if (found == nullptr) found = place.find_first(accepts(wanted));
     });
     return found != nullptr ? take(*found) : nullptr;
   }
@@ -95,15 +92,12 @@ class TaskQueue {
   template <class Wanted>
   Task* remove_oldest(Wanted wanted) {
     Rank* oldest = nullptr;
-    for_each_tree([&](RankTree& tree) {
-      for (auto at = tree.rbegin(); at != tree.rend(); ++at) {
-        if (oldest != nullptr && at->level() < oldest->level()) break;
-        if (!wanted(*at->task_)) continue;
-        if (oldest == nullptr || at->level() > oldest->level() ||
-            at->sequence_ < oldest->sequence_) {
-          oldest = &*at;
-        }
-      }
+    for_each_place([&](RankedTasks& place) {
+      Rank* found = place.find_oldest(accepts(wanted));
+      if (found == nullptr) return;
+      const bool replaces = oldest == nullptr || found->level() > oldest->level() ||
+                            (found->level() == oldest->level() && found->was_before(*oldest));
+      if (replaces) oldest = found;
     });
     if (oldest == nullptr || oldest->level() <= 0) {
       if (Task* plain = plain_.remove_first(wanted)) return plain;
@@ -115,11 +109,10 @@ class TaskQueue {
   template <class Wanted>
   FifoQueue remove_all(Wanted wanted) {
     FifoQueue removed = plain_.remove_all(wanted);
-    for_each_tree([&](RankTree& tree) {
-      for (auto at = tree.begin(); at != tree.end();) {
-        Rank& rank = *at++;
+    for_each_place([&](RankedTasks& place) {
+      place.for_each([&](Rank& rank) {
         if (wanted(*rank.task_)) removed.push_back(*take(rank));
-      }
+      });
     });
     return removed;
   }
@@ -138,13 +131,17 @@ class TaskQueue {
   }
 
   // Where the task of this rank stands, or shall stand.
-  RankTree& tree_of(const Rank& rank) {
+  RankedTasks& place_of(const Rank& rank) {
     return rank.reserve() != nullptr ? rank.reserve()->waiting_ : ranked_;
   }
   template <class Visit>
-  void for_each_tree(Visit visit) {
+  void for_each_place(Visit visit) {
     visit(ranked_);
     for (Reserve& reserve : reserves_.used_) visit(reserve.waiting_);
+  }
+  template <class Wanted>
+  static auto accepts(Wanted& wanted) {
+    return [&wanted](const Rank& rank) { return wanted(*rank.task_); };
   }
 
   // Not inline, here and below: the plain way shall stay as short as it is without them.
@@ -153,7 +150,7 @@ class TaskQueue {
   Task* take(Rank& rank);
 
   FifoQueue plain_;
-  RankTree ranked_;
+  RankedTasks ranked_;
   Reserves reserves_;
   std::size_t reserved_ = 0;  // tasks in the reserves
   std::uint64_t next_ = 0;
