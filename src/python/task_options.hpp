@@ -1,6 +1,6 @@
 // What a task was told besides its call: its rank in the queue, and what its view says.
 //
-// Few tasks have any; those of a `PriorityExecutor` have 64 bytes each.
+// Few tasks have any; those of a `PriorityExecutor` have 80 bytes each.
 //
 // Thread safety: `Settings` never change.  `TaskOptions` are made and freed attached; the rank in
 // them is the scheduler's while the task is queued.
