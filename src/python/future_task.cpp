@@ -158,10 +158,12 @@ const ParkingWord* Future::publish(Ref outcome, Ending ending) {
       if (PyObject_IS_GC(outcome.get()) != 0) track_locked();  // invariant 5
       replaced = Ref::steal(std::exchange(slots_[failed ? 1 : 0], outcome.release()));
       const std::uint32_t word = word_.load(std::memory_order_relaxed);
-      if ((word & kCancelRequested) != 0) [[unlikely]] end_abandoned(pool());
+      if ((word & kCancelRequested) != 0) [[unlikely]]
+        end_abandoned(pool());
       // The release pairs with the acquire in `state()`: the outcome is visible with the state.
       word_.store(static_cast<std::uint32_t>(State::kFinished), std::memory_order_release);
-      if (options() != nullptr) [[unlikely]] options()->end();
+      if (options() != nullptr) [[unlikely]]
+        options()->end();
       return (word & kAwaited) != 0 ? &word_ : nullptr;
     }
   }

@@ -228,6 +228,7 @@ bool deliver_to_loops(Delivery* latest, PyObject* future) {
 }
 
 bool make_loop_bridge(PyObject* module) {
+  if (!LoopQueue::make_type(module) || !make_bell_type(module)) return false;
   static PyType_Slot drain_slots[] = {
       {Py_tp_doc,
        const_cast<char*>("A callback of an event loop that completes a batch of its futures.")},

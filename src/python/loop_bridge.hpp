@@ -18,6 +18,7 @@
 
 namespace treadle::python {
 
+// With the queue and the bell.
 [[nodiscard]] bool make_loop_bridge(PyObject* module);
 
 // `loop.create_future()`; none with an error set.

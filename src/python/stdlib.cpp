@@ -1,5 +1,7 @@
 #include "python/stdlib.hpp"
 
+#include "python/merging.hpp"
+
 namespace treadle::python {
 
 Stdlib stdlib;
@@ -37,7 +39,7 @@ bool Stdlib::load() {
          get(thread.get(), "BrokenThreadPool", broken_thread_pool) &&
          get(thread.get(), "ThreadPoolExecutor", executor) &&
          get(executor, "submit", executor_submit) &&
-         get(types.get(), "GenericAlias", generic_alias);
+         get(types.get(), "GenericAlias", generic_alias) && make_evaluated_function();
 }
 
 bool Stdlib::load_epoll() {

@@ -68,7 +68,7 @@ void statistics_read_it_for_histograms_only() {
   CHECK(reads_of_tasks(false, false) == 0);
   CHECK(reads_of_tasks(false, true) == 0);
   CHECK(reads_of_tasks(true, false) == (2 * kTasks) + 1);
-  CHECK(reads_of_tasks(true, true) == 3 * kTasks);
+  CHECK(reads_of_tasks(true, true) == 3UL * kTasks);
 }
 
 std::uint64_t reads_of_pool(std::optional<KeepAlive> keep_alive) {

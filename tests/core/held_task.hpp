@@ -45,4 +45,22 @@ inline void await_idle(NativePool& pool, std::size_t count) {
   eventually([&] { return pool.scheduler.counts().idle == count; });
 }
 
+// `count` workers, each of them in a task of its own.
+inline std::deque<HeldTask> occupy(NativePool& pool, std::size_t count) {
+  std::deque<HeldTask> tasks(count);
+  for (HeldTask& task : tasks) {
+    CHECK(pool.submit(task));
+    task.await_begin();
+  }
+  return tasks;
+}
+
+// One by one: a worker is idle before its outcome is visible, so they fall asleep in this order.
+inline void release_all(std::deque<HeldTask>& tasks) {
+  for (HeldTask& task : tasks) {
+    task.release();
+    task.wait();
+  }
+}
+
 }  // namespace treadle::test

@@ -24,7 +24,7 @@ void every_duration_has_the_bucket_that_it_lies_in() {
     const std::size_t index = buckets::index_of(duration);
     CHECK(index == last || index == last + 1);
     last = index;
-    const double value = static_cast<double>(duration);
+    const auto value = static_cast<double>(duration);
     CHECK(std::abs(buckets::middle_of(index) - value) <= value * kError);
   };
   for (std::uint64_t duration = 0; duration < 5000; ++duration) check(duration);

@@ -34,6 +34,7 @@ void no_increment_is_lost() {
   constexpr int kThreads = 8, kTimes = 20000;
   Guarded guarded;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&guarded] {
       for (int k = 0; k < kTimes; ++k) guarded.add();
@@ -48,6 +49,7 @@ void whoever_sleeps_is_woken() {
     Guarded guarded;
     guarded.hold();
     std::vector<std::thread> threads;
+    threads.reserve(3);
     for (int k = 0; k < 3; ++k) threads.emplace_back([&guarded] { guarded.add(); });
     if (i % 2 == 0) std::this_thread::yield();
     guarded.let_go();

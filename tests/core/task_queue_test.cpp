@@ -63,6 +63,7 @@ void keeps_the_order(bool plain) {
   std::mt19937 random(plain ? 20260719 : 20260720);
   std::vector<RankedTask> tasks(96);
   std::vector<RankedTask*> outside;
+  outside.reserve(tasks.size());
   for (RankedTask& task : tasks) outside.push_back(&task);
   TaskQueue queue;
   Model model;
@@ -75,7 +76,8 @@ void keeps_the_order(bool plain) {
         RankedTask& task = *outside.back();
         outside.pop_back();
         const auto level = static_cast<std::int64_t>(random() % 5) - 2;
-        const std::int64_t deadline = random() % 2 == 0 ? Rank::kNoDeadline : random() % 4;
+        const std::int64_t deadline =
+            random() % 2 == 0 ? Rank::kNoDeadline : static_cast<std::int64_t>(random() % 4);
         const bool ranked = !plain || level != 0 || deadline != Rank::kNoDeadline;
         task.set(ranked ? std::make_unique<Rank>(level, deadline) : nullptr);
         queue.push_back(task);

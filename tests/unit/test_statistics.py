@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import concurrent.futures.thread
-import contextvars
 import dataclasses
-import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import treadle
+from support.counted import fail, item_arguments
 from support.waiting import LIMIT, Gate, eventually, occupy
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ def counts(pool: Any) -> dict[str, int]:
         seen.pending + seen.running + seen.completed + seen.failed + seen.cancelled
     )
     return {name: getattr(seen, name) for name in COUNTS if getattr(seen, name) != 0}
-
-
-def fail(*_: Any) -> None:
-    raise LookupError
 
 
 @pytest.fixture(params=[False, True], ids=["counts", "histograms"])
@@ -262,13 +257,6 @@ def test_calls_of_an_event_loop(pool: treadle.ThreadPoolExecutor, gate: Gate, wo
     )
 
 
-def item_arguments(fn: Callable[..., Any] = int) -> tuple[Any, ...]:
-    """What this Python's own work items are made of."""
-    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-    parameters = inspect.signature(concurrent.futures.thread._WorkItem).parameters
-    return (future, (fn, (), {})) if len(parameters) == 2 else (future, fn, (), {})
-
-
 def test_work_items_of_tools(pool: treadle.ThreadPoolExecutor, gate: Gate, workers: int) -> None:
     items: Any = concurrent.futures.thread._WorkItem
     pool._work_queue.put(items(*item_arguments()))
@@ -397,211 +385,3 @@ def test_the_parts_make_up_the_whole_while_everything_moves(
     seen = counts(pool)  # type: ignore[assignment]
     assert seen.pop("completed") + seen.pop("failed") + seen.pop("cancelled", 0) == 30 * 31 * 3
     assert seen == {"submitted": 30 * 31 * 3}
-
-
-# ---- histograms
-
-
-def test_without_histograms_there_are_none(executor: Any) -> None:
-    executor.submit(int).result(LIMIT)
-    seen = executor.statistics()
-    assert (seen.longest_running, seen.queue_wait, seen.run_time) == (None, None, None)
-
-
-def test_histograms_have_every_call_that_has_run(
-    make_executor: Callable[..., Any], workers: int
-) -> None:
-    pool = make_executor(workers, histograms=True)
-    futures = pool.submit_many(abs, range(40)) + [pool.submit(fail) for _ in range(10)]
-    list(pool.map(abs, range(50)))
-    concurrent.futures.wait(futures, LIMIT)
-    pool.submit(lambda: pool.submit(int).result()).result(LIMIT)
-    seen = pool.statistics()
-    for histogram in (seen.queue_wait, seen.run_time):
-        assert histogram.count == 102
-        assert 0 <= histogram.p50 <= histogram.p90 <= histogram.p99 <= histogram.max < LIMIT
-        assert 0 < histogram.mean <= histogram.max
-
-
-def test_calls_keep_their_arguments_beside_the_moment_of_submission(
-    make_executor: Callable[..., Any], workers: int
-) -> None:
-    pool = make_executor(workers, histograms=True)
-
-    def given(*args: Any, **kwargs: Any) -> Any:
-        return args, kwargs
-
-    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
-    variable.set(1)
-    for count in range(7):
-        args = tuple(range(count))
-        assert pool.submit(given, *args).result(LIMIT) == (args, {})
-        assert pool.submit(given, *args, a=1, b=2).result(LIMIT) == (args, {"a": 1, "b": 2})
-        if count > 0:
-            assert pool.submit_many(given, *([n] for n in args))[0].result(LIMIT) == (args, {})
-    cancelled = pool.submit(given, 1, 2, 3)
-    cancelled.cancel()
-    seen = pool.statistics()
-    assert seen.queue_wait.max < LIMIT
-
-
-def test_how_long_calls_waited_and_ran(
-    make_executor: Callable[..., Any], gate: Gate, workers: int
-) -> None:
-    pool = make_executor(workers, histograms=True)
-    occupied = occupy(pool, gate, workers)
-    queued = pool.submit(int)
-    assert eventually(lambda: pool.statistics().longest_running > 0.02)
-    assert pool.statistics().run_time.count == 0
-    gate.open()
-    concurrent.futures.wait([*occupied, queued], LIMIT)
-    seen = pool.statistics()
-    assert seen.longest_running == 0.0
-    assert seen.run_time.count == workers + 1
-    assert 0.02 < seen.run_time.max < LIMIT
-    assert 0.0 < seen.queue_wait.max < LIMIT
-
-
-def test_work_items_are_measured_too(make_executor: Callable[..., Any], workers: int) -> None:
-    pool = make_executor(workers, histograms=True)
-    pool._work_queue.put(concurrent.futures.thread._WorkItem(*item_arguments()))
-    assert eventually(lambda: pool.statistics().completed == 1)
-    assert pool.statistics().queue_wait.count == pool.statistics().run_time.count == 1
-    assert pool.statistics().queue_wait.max < LIMIT
-
-
-@pytest.mark.parametrize("histograms", [False, True])
-def test_calls_that_their_submitter_runs(
-    make_executor: Callable[..., Any], gate: Gate, histograms: bool
-) -> None:
-    pool = make_executor(1, max_pending=1, when_full="run", histograms=histograms)
-    occupy(pool, gate, 1)
-    pool.submit(int)
-
-    def look(more: int) -> Any:
-        inner = pool.submit(look, more - 1).result(0) if more else []
-        return [pool.statistics(), *inner]
-
-    outer, inner = pool.submit(look, 1).result(0)
-    for seen in (outer, inner):
-        assert seen.pending == 1  # as many as wait in the queue, no more than it may hold
-    assert (inner.running, outer.running) == (3, 2)
-    assert (outer.completed, pool.statistics().completed) == (1, 2)
-    assert isinstance(pool.submit(fail).exception(0), LookupError)
-    gate.open()
-    pool.shutdown()
-    seen = pool.statistics()
-    assert (seen.completed, seen.failed, seen.submitted) == (4, 1, 5)
-    if histograms:
-        assert seen.run_time.count == seen.queue_wait.count == 5
-
-
-# ---- the child of a fork
-
-
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-@pytest.mark.parametrize("histograms", [False, True])
-def test_a_child_that_a_call_in_its_submitter_has_forked(
-    run_child: Callable[..., str], histograms: bool
-) -> None:
-    output = run_child(f"""
-def numbers():
-    seen = pool.statistics()
-    return (seen.submitted, seen.pending, seen.running, seen.completed, seen.abandoned)
-
-pool = ThreadPoolExecutor(1, max_pending=1, when_full="run", histograms={histograms})
-release, begun = threading.Event(), threading.Event()
-pool.submit(lambda: (begun.set(), release.wait()))
-begun.wait()
-pool.submit(int)
-
-def fork():
-    return os.fork(), numbers()
-
-process, seen = pool.submit(lambda: pool.submit(fork).result()).result()
-if process == 0:
-    signal.alarm(25)
-    print(seen, numbers())
-    sys.stdout.flush()
-    os._exit(0)
-os.waitpid(process, 0)
-release.set()
-pool.shutdown()
-print(numbers())
-""")
-    assert output.splitlines() == ["(2, 0, 2, 0, 0) (2, 0, 0, 2, 0)", "(4, 0, 0, 4, 0)"]
-
-
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-@pytest.mark.parametrize("histograms", [False, True])
-def test_a_child_of_a_fork_counts_anew(run_child: Callable[..., str], histograms: bool) -> None:
-    output = run_child(f"""
-def numbers(pool):
-    seen = pool.statistics()
-    return (seen.submitted, seen.running, seen.completed, seen.cancelled, seen.pending)
-
-def in_child(function):
-    sys.stdout.flush()
-    process = os.fork()
-    if process == 0:
-        signal.alarm(25)
-        try:
-            print(*function())
-            sys.stdout.flush()
-        finally:
-            os._exit(0)
-    os.waitpid(process, 0)
-
-pool = ThreadPoolExecutor(1, histograms={histograms})
-for number in range(5):
-    pool.submit(int).result()
-in_child(lambda: numbers(pool))
-
-def used():
-    before = numbers(pool)
-    pool.submit(int).result()
-    return before, numbers(pool)
-
-def task():
-    queued.append(pool.submit(int))
-    in_child(used)
-
-queued = []
-pool.submit(task).result()
-queued[0].result()
-print(*numbers(pool))
-""")
-    lines = output.splitlines()
-    assert lines == [
-        "0 0 0 0 0",
-        "(1, 1, 0, 0, 0) (2, 1, 1, 0, 0)",
-        "7 0 7 0 0",
-    ]
-
-
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-def test_a_child_knows_that_the_call_which_forked_was_asked_to_stop(
-    run_child: Callable[..., str],
-) -> None:
-    output = run_child("""
-pool = ThreadPoolExecutor(1)
-running, asked = threading.Event(), threading.Event()
-
-def fork():
-    running.set()
-    asked.wait()
-    process = os.fork()
-    if process == 0:
-        print(pool.statistics().abandoned)
-        sys.stdout.flush()
-        os._exit(0)
-    os.waitpid(process, 0)
-
-future = pool.submit(fork)
-running.wait()
-future.cancel()
-asked.set()
-future.result()
-print(pool.statistics().abandoned)
-""")
-    assert output.split() == ["1", "0"]
