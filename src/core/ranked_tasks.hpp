@@ -39,7 +39,8 @@ class RankedTasks {
   template <class Wanted>
   Rank* find_oldest(Wanted wanted) {
     Rank* oldest = nullptr;
-    for (auto first = tree_.rbegin(); first != tree_.rend(); ++first) {
+    for (auto first = tree_.end(); first != tree_.begin();) {
+      --first;
       if (oldest != nullptr && first->level() != oldest->level()) break;
       Rank* found = find_in_line(*first, wanted);
       if (found != nullptr && (oldest == nullptr || found->was_before(*oldest))) oldest = found;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "check.hpp"
@@ -27,15 +28,30 @@ class Model {
   struct Entry {
     std::int64_t level, deadline;
     Task* task;
+    std::uint64_t number;  // in the order of submission
   };
 
   void push(Task& task, std::int64_t level, std::int64_t deadline) {
-    const auto behind = std::upper_bound(entries.begin(), entries.end(), Entry{level, deadline, {}},
-                                         [](const Entry& left, const Entry& right) {
-                                           return std::pair(left.level, left.deadline) <
-                                                  std::pair(right.level, right.deadline);
-                                         });
-    entries.insert(behind, {level, deadline, &task});
+    const Entry entry{level, deadline, &task, ++last};
+    const auto behind = std::upper_bound(
+        entries.begin(), entries.end(), entry, [](const Entry& left, const Entry& right) {
+          return std::pair(left.level, left.deadline) < std::pair(right.level, right.deadline);
+        });
+    entries.insert(behind, entry);
+  }
+
+  // Of those of the highest level among the wanted, the one that came first; those without rank,
+  // which do not know when they came, before others of their level.
+  template <class Wanted>
+  Task* oldest(Wanted wanted) const {
+    const auto key = [](const Entry& entry) {
+      return std::tuple(-entry.level, entry.task->is_ranked(), entry.number);
+    };
+    const Entry* found = nullptr;
+    for (const Entry& entry : entries) {
+      if (wanted(*entry.task) && (found == nullptr || key(entry) < key(*found))) found = &entry;
+    }
+    return found != nullptr ? found->task : nullptr;
   }
 
   Task* pop() {
@@ -56,6 +72,7 @@ class Model {
   }
 
   std::vector<Entry> entries;
+  std::uint64_t last = 0;
 };
 
 // With `plain`, tasks of level 0 without deadline come without a rank.
@@ -65,10 +82,13 @@ void keeps_the_order(bool plain) {
   std::vector<RankedTask*> outside;
   outside.reserve(tasks.size());
   for (RankedTask& task : tasks) outside.push_back(&task);
+  const auto number_of = [&](const Task& task) {
+    return static_cast<std::size_t>(static_cast<const RankedTask*>(&task) - tasks.data());
+  };
   TaskQueue queue;
   Model model;
   for (int step = 0; step < 60000; ++step) {
-    switch (random() % 8) {
+    switch (random() % 10) {
       case 0:
       case 1:
       case 2: {
@@ -108,6 +128,30 @@ void keeps_the_order(bool plain) {
         const auto entry = model.remove(task);
         CHECK(moved == (entry != nullptr));
         if (moved) model.push(task, level, entry->deadline);
+        break;
+      }
+      case 7: {
+        const auto wanted = [&, parity = random() % 2](const Task& task) {
+          return number_of(task) % 2 == parity;
+        };
+        Task* removed = queue.remove_oldest(wanted);
+        CHECK(removed == model.oldest(wanted));
+        if (removed == nullptr) break;
+        model.remove(*removed);
+        outside.push_back(static_cast<RankedTask*>(removed));
+        break;
+      }
+      case 8: {
+        if (random() % 8 != 0) break;
+        const auto wanted = [&, third = random() % 3](const Task& task) {
+          return number_of(task) % 3 == third;
+        };
+        FifoQueue removed = queue.remove_all(wanted);
+        while (Task* task = removed.pop_front()) {
+          CHECK(model.remove(*task) != nullptr);
+          outside.push_back(static_cast<RankedTask*>(task));
+        }
+        CHECK(model.oldest(wanted) == nullptr);
         break;
       }
       default: {
