@@ -207,9 +207,9 @@ def test_an_interruption_at_the_gate_of_threading_is_forgotten(
                 self.interrupted = True
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(_worker_thread, "_in_threading", Inside())
     pool = make_executor(1)
     occupy(pool, gate, 1)
+    monkeypatch.setattr(_worker_thread, "_in_threading", Inside())
     with pytest.raises(KeyboardInterrupt):
         pool.shutdown()
     assert not _worker_thread.is_in_threading()
