@@ -87,8 +87,10 @@ Clock::duration seconds_or_none(PyObject* object) {
 bool get_reservation(Pool& pool, PyObject* reserve, ReservationPtr& reservation) {
   if (reserve == Py_None) return true;
   if (view_type.is_instance(reserve)) {
-    reservation = view_type.data(reserve).settings->reservation;
-    if (reservation) reservation->add_view();
+    if (const SettingsPtr below = view_type.data(reserve).settings) {
+      reservation = below->reservation;
+      if (reservation) reservation->add_view();
+    }
     return true;
   }
   const std::size_t workers = PyLong_AsSize_t(reserve);
@@ -110,6 +112,11 @@ PyObject* see(PyObject* self, PyObject* args) {
   }
   Pool* pool = pool_of(executor);
   if (pool == nullptr) return nullptr;
+  View& view = view_type.data(self);
+  if (view.settings) {
+    PyErr_SetString(PyExc_RuntimeError, "View.__init__() was called already");
+    return nullptr;
+  }
   const boost::intrusive_ptr<Settings> settings(new Settings);
   if (priority != Py_None) {
     std::int64_t level = 0;
@@ -125,7 +132,6 @@ PyObject* see(PyObject* self, PyObject* args) {
   settings->inherits = inherits != 0;
   if (!get_reservation(*pool, reserve, settings->reservation)) return nullptr;
   if (settings->reservation) settings->reserve = &settings->reservation->reserve();
-  View& view = view_type.data(self);
   view.executor = Ref::borrow(executor);
   view.settings = settings;
   Py_RETURN_NONE;

@@ -158,6 +158,13 @@ def test_a_view_says_what_its_submit_takes(executor: Any) -> None:
         executor.options(priority=1).submit(3, abs, -1)
 
 
+def test_a_view_is_initialized_once(executor: Any) -> None:
+    view = executor.options(name="once")
+    with pytest.raises(RuntimeError, match="was called already"):
+        view.__init__(executor, {}, None)
+    assert view.submit(abs, -1).result(LIMIT) == 1
+
+
 def test_a_view_that_was_not_initialized_says_so() -> None:
     view: Any = treadle._core.View()
     for use in (
