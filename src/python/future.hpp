@@ -287,7 +287,7 @@ class Future : public Task {
   }
   void take_call_locked(Call& call, Ref& context);
   void leave_rank();
-  void drop_options();
+  void drop_options() const;
   const ParkingWord* publish(Ref outcome, Ending ending);
   [[nodiscard]] int begin(Call* call, Ref* context);
   // Notes that the future ends while its pool has not begun it.  Requires the object lock.

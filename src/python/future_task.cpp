@@ -44,7 +44,7 @@ void Future::leave_rank() {
   Py_DECREF(object());  // the queue's
 }
 
-void Future::drop_options() {
+void Future::drop_options() const {
   if (!done()) options()->end();
   if (timed_) {
     delete limits();

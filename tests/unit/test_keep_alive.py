@@ -216,7 +216,7 @@ def test_times_that_make_no_sense_are_refused(seconds: float) -> None:
 
 @pytest.mark.parametrize("seconds", [True, "1", [1.0], object()])
 def test_what_is_no_time_is_refused(seconds: Any) -> None:
-    with pytest.raises(TypeError, match=r"^keep_alive must be a positive, finite number of secon"):
+    with pytest.raises(TypeError, match=r"^keep_alive must be a positive, finite number"):
         treadle.ThreadPoolExecutor(2, keep_alive=seconds)
 
 
