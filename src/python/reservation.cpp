@@ -19,15 +19,17 @@ Reservation::~Reservation() {
 
 ReservationPtr Reservation::make(Pool& pool, std::size_t workers) {
   Scheduler& scheduler = pool.scheduler();
+  ReservationPtr reservation;
   if (Reserve* reserve = scheduler.open_reserve(workers)) {
-    return ReservationPtr(new Reservation(pool, *reserve));
+    reservation = new Reservation(pool, *reserve);
+    return reservation;
   }
   const std::size_t most = scheduler.max_workers(), reserved = scheduler.reserved();
   PyErr_Format(PyExc_ValueError,
                "reserve must leave a worker for other tasks: %zu of %zu workers are reserved "
                "already, %zu more would be too many",
                reserved, most, workers);
-  return {};
+  return reservation;
 }
 
 bool Reservation::remove_view(bool quietly) {

@@ -17,7 +17,7 @@ class TaskRunner {
 
   [[nodiscard]] bool run(Task& task);
   const ParkingWord* announce(Task& task);
-  void took(Task& task) {
+  void took(Task& task) const {
     Pool& pool = *worker_.pool;
     if (pool.bound() != nullptr && task.kind() == kFutureTask) {
       give_back_place(pool, static_cast<Future&>(task));
