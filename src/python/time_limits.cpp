@@ -134,7 +134,10 @@ void TimedOptions::stop_watching(Future& future) {
   if (keeper_->timers.disarm(*this)) Py_DECREF(future.object());
 }
 
-TimeKeeperPtr system_time() { return TimeKeeperPtr(&system_keeper()); }
+TimeKeeperPtr system_time() {
+  TimeKeeperPtr keeper(&system_keeper());
+  return keeper;
+}
 
 void forget_time_limits_in_child() { system_keeper().restart_in_child(); }
 
