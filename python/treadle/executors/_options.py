@@ -44,6 +44,7 @@ class WithOptions:
         """Return an executor that submits to this same pool, with options for each of its tasks.
 
         It goes wherever an executor goes. Views of views add their options; None takes one back.
+        Its tasks go straight to the pool: a `submit` that a subclass overrides is not asked.
 
         Args:
             priority: The lowest runs first; tasks without one have priority 0.
