@@ -362,6 +362,7 @@ class TestInAChild:
                 os._exit(0)
             os.waitpid(child, 0)
             release.set()
+            blocked.join()
             print([future.result() for future in queued])
             """
         ).splitlines() == ["True ['0', '1', '2', '3', '4']", "['0', '1']"]

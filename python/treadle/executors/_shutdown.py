@@ -89,8 +89,10 @@ def _joined(pool: ThreadPoolExecutor, deadline: float | None) -> bool:
     # What does not begin before this returns: what is started below, and if a lock of `threading`
     # is held there, any thread.
     over = pool._thread_count() <= pool._count_starting(is_in_threading())
-    if over and deadline is not None:
-        _join_each(pool, ENDING)  # a thread of Python ends a little later than the worker
+    if over:
+        # A thread of Python ends a little later than the worker, and one that a worker has started
+        # may have come into the set since.
+        _join_each(pool, None if deadline is None else ENDING)
     return over
 
 
